@@ -1,0 +1,12 @@
+"""Names that every docstring example may use."""
+
+import numpy as np
+import pytest
+import torch
+
+import torchkeras
+
+
+@pytest.fixture(autouse=True)
+def _example_names(doctest_namespace):
+    doctest_namespace.update(np=np, torch=torch, torchkeras=torchkeras)

@@ -1,0 +1,20 @@
+"""Real Keras is the oracle: the torch backend on the CPU, in the same process."""
+
+import os
+
+os.environ["KERAS_BACKEND"] = "torch"
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+
+import pytest
+import torch
+
+import torchkeras
+
+torch.set_num_threads(2)
+
+
+@pytest.fixture(autouse=True)
+def _fresh_names():
+    torchkeras._state.reset_names()
+    torch.manual_seed(0)
+    yield

@@ -1,0 +1,59 @@
+"""Checks of constructor arguments, with one wording."""
+
+import numbers
+
+
+def positive_int(name, value, allow_none=False):
+    """``value`` as an int; a ValueError that names the argument unless it is positive."""
+    if value is None and allow_none:
+        return None
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value <= 0:
+        raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}")
+    return int(value)
+
+
+def fraction(name, value):
+    """``value`` if it is a number from 0 to 1, else a ValueError that names the argument."""
+    if not isinstance(value, numbers.Real) or not 0 <= value <= 1:
+        raise ValueError(
+            f"Invalid value received for argument `{name}`. Expected a number between 0 and 1. "
+            f"Received: {name}={value!r}"
+        )
+    return value
+
+
+def sizes(name, value, rank, allow_zero=False):
+    """A tuple of ``rank`` integers from one integer or a sequence of them.
+
+    Raises:
+        ValueError: naming the argument, for a wrong count or a size that is not allowed.
+    """
+    if isinstance(value, numbers.Integral) and not isinstance(value, bool):
+        result = (int(value),) * rank
+    else:
+        try:
+            result = tuple(value)
+        except TypeError:
+            result = ()
+        if len(result) != rank or not all(isinstance(v, numbers.Integral) for v in result):
+            raise ValueError(
+                f"The `{name}` argument must be an integer or a tuple of {rank} integers. "
+                f"Received: {name}={value!r}"
+            )
+        result = tuple(int(v) for v in result)
+    if any(v < 0 or (v == 0 and not allow_zero) for v in result):
+        raise ValueError(
+            f"The `{name}` argument must hold {'non-negative' if allow_zero else 'positive'} "
+            f"integers. Received: {name}={value!r}"
+        )
+    return result
+
+
+def one_of(name, value, choices):
+    """``value`` if it is among ``choices``, else a ValueError that lists them."""
+    if value not in choices:
+        raise ValueError(
+            f"`{name}` must be one of {', '.join(repr(c) for c in choices)}. "
+            f"Received: {name}={value!r}"
+        )
+    return value

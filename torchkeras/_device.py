@@ -1,0 +1,34 @@
+"""Where new tensors live: the CUDA device when there is one, unless torch was told otherwise."""
+
+import torch
+
+
+def default_device():
+    """The device for new weights and data.
+
+    An explicit `torch.set_default_device(...)` or `with torch.device(...)` decides;
+    otherwise the current CUDA device when there is one, else the CPU.
+    """
+    chosen = torch.get_default_device()
+    if chosen.type == "cpu" and torch.cuda.is_available() and not _told_otherwise():
+        return torch.device("cuda", torch.cuda.current_device())
+    return chosen
+
+
+def _told_otherwise():
+    # torch keeps an explicit default device as a function mode; no mode: nobody chose.
+    return getattr(torch._GLOBAL_DEVICE_CONTEXT, "device_context", None) is not None or (
+        any(
+            isinstance(mode, torch.utils._device.DeviceContext)
+            for mode in torch.overrides._get_current_function_mode_stack()
+        )
+    )
+
+
+def device_of(module):
+    """The device of a module's first weight, else the default one."""
+    for tensor in module.parameters():
+        return tensor.device
+    for tensor in module.buffers():
+        return tensor.device
+    return default_device()

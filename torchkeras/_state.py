@@ -1,0 +1,65 @@
+"""What the process knows: the names given so far, the name scopes, a version of all structure."""
+
+import collections
+import contextlib
+import re
+import threading
+
+_uids = collections.Counter()
+_scopes = threading.local()
+# Grows whenever a layer gains or loses a weight or a sublayer, or `trainable` is set; what
+# is derived from the structure keeps the version it was derived at.
+version = 0
+
+
+def touch():
+    """Tells that some layer's structure changed."""
+    global version
+    version += 1
+
+
+def snake_case(name):
+    """``"LayerNormalization"`` becomes ``"layer_normalization"``."""
+    name = re.sub(r"\W+", "", name)
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def unique_name(prefix):
+    """``dense``, then ``dense_1``, ``dense_2``..."""
+    count = _uids[prefix]
+    _uids[prefix] += 1
+    return f"{prefix}_{count}" if count else prefix
+
+
+def uid(prefix=""):
+    """1, 2, 3... for each prefix."""
+    _uids[prefix] += 1
+    return _uids[prefix]
+
+
+def reset_names():
+    """Automatic names start again at the first."""
+    _uids.clear()
+
+
+@contextlib.contextmanager
+def name_scope(name):
+    """Variables made inside have ``name/`` before their path."""
+    stack = _stack()
+    stack.append(name)
+    try:
+        yield
+    finally:
+        stack.pop()
+
+
+def scope_path():
+    """The open name scopes, joined by slashes."""
+    return "/".join(_stack())
+
+
+def _stack():
+    if not hasattr(_scopes, "stack"):
+        _scopes.stack = []
+    return _scopes.stack

@@ -1,0 +1,198 @@
+"""Global settings: float type, fuzz factor, image layout, logging."""
+
+import sys
+
+__all__ = [
+    "backend",
+    "disable_interactive_logging",
+    "disable_traceback_filtering",
+    "dtype_policy",
+    "enable_interactive_logging",
+    "enable_traceback_filtering",
+    "enable_unsafe_deserialization",
+    "epsilon",
+    "floatx",
+    "image_data_format",
+    "is_interactive_logging_enabled",
+    "is_traceback_filtering_enabled",
+    "max_epochs",
+    "max_steps_per_epoch",
+    "set_dtype_policy",
+    "set_epsilon",
+    "set_floatx",
+    "set_image_data_format",
+    "set_max_epochs",
+    "set_max_steps_per_epoch",
+]
+
+_FLOATS = ("bfloat16", "float16", "float32", "float64")
+_floatx = "float32"
+_epsilon = 1e-7
+_image_data_format = "channels_last"
+_interactive_logging = True
+_traceback_filtering = True
+_unsafe_deserialization = False
+_max_epochs = None
+_max_steps_per_epoch = None
+_dtype_policy = None
+# Makes a policy from a name; `dtype_policies` sets it, for it stands after this module.
+_make_policy = None
+
+
+def backend():
+    """Name of the library that computes: always ``"torch"``."""
+    return "torch"
+
+
+def floatx():
+    """Name of the default float type, such as ``"float32"``."""
+    return _floatx
+
+
+def set_floatx(value):
+    """Sets the default float type.
+
+    Args:
+        value: ``"bfloat16"``, ``"float16"``, ``"float32"`` or ``"float64"``.
+
+    Raises:
+        ValueError: for any other name.
+    """
+    global _floatx
+    if value not in _FLOATS:
+        raise ValueError(f"Unknown `floatx` value: {value}. Expected values in {set(_FLOATS)}")
+    _floatx = str(value)
+
+
+def epsilon():
+    """The small number that keeps divisions and logarithms finite."""
+    return _epsilon
+
+
+def set_epsilon(value):
+    """Sets the small number that keeps divisions and logarithms finite."""
+    global _epsilon
+    _epsilon = value
+
+
+def image_data_format():
+    """Default axis order of images: ``"channels_last"`` or ``"channels_first"``."""
+    return _image_data_format
+
+
+def set_image_data_format(data_format):
+    """Sets the default axis order of images.
+
+    Raises:
+        ValueError: for anything but ``"channels_last"`` and ``"channels_first"``.
+    """
+    global _image_data_format
+    _image_data_format = standardize_data_format(data_format)
+
+
+def standardize_data_format(data_format):
+    """The given axis order, or the default one for ``None``."""
+    if data_format is None:
+        return _image_data_format
+    name = str(data_format).lower()
+    if name not in ("channels_last", "channels_first"):
+        raise ValueError(
+            "The `data_format` argument must be one of {'channels_first', 'channels_last'}. "
+            f"Received: data_format={data_format}"
+        )
+    return name
+
+
+def dtype_policy():
+    """The default dtype policy of new layers."""
+    global _dtype_policy
+    if _dtype_policy is None or _dtype_policy.follows_floatx:
+        _dtype_policy = _make_policy(_floatx)
+        _dtype_policy.follows_floatx = True
+    return _dtype_policy
+
+
+def set_dtype_policy(policy):
+    """Sets the default dtype policy of new layers.
+
+    Args:
+        policy: A ``DTypePolicy`` or a name such as ``"mixed_bfloat16"``; ``None`` goes
+            back to ``floatx()``.
+    """
+    global _dtype_policy
+    _dtype_policy = None if policy is None else _make_policy(policy)
+
+
+def enable_interactive_logging():
+    """Progress goes to the terminal as bars."""
+    global _interactive_logging
+    _interactive_logging = True
+
+
+def disable_interactive_logging():
+    """Progress goes to the log as plain lines (``verbose="auto"`` prints one an epoch)."""
+    global _interactive_logging
+    _interactive_logging = False
+
+
+def is_interactive_logging_enabled():
+    """Whether progress is shown as bars."""
+    return _interactive_logging
+
+
+def enable_traceback_filtering():
+    """Hides the library's own frames in the tracebacks of user errors."""
+    global _traceback_filtering
+    _traceback_filtering = True
+
+
+def disable_traceback_filtering():
+    """Shows whole tracebacks."""
+    global _traceback_filtering
+    _traceback_filtering = False
+
+
+def is_traceback_filtering_enabled():
+    """Whether the library's own frames are hidden in tracebacks."""
+    return _traceback_filtering
+
+
+def enable_unsafe_deserialization():
+    """Lets files carry Python code (lambdas) for the rest of this process.
+
+    Only for files you wrote yourself: their code runs with your rights.
+    """
+    global _unsafe_deserialization
+    _unsafe_deserialization = True
+
+
+def is_unsafe_deserialization_enabled():
+    """Whether files may carry Python code."""
+    return _unsafe_deserialization
+
+
+def set_max_epochs(max_epochs):
+    """Caps the epochs of every ``fit``; ``None`` lifts the cap."""
+    global _max_epochs
+    _max_epochs = max_epochs
+
+
+def max_epochs():
+    """The cap on the epochs of ``fit``, or ``None``."""
+    return _max_epochs
+
+
+def set_max_steps_per_epoch(max_steps_per_epoch):
+    """Caps the steps of every epoch; ``None`` lifts the cap."""
+    global _max_steps_per_epoch
+    _max_steps_per_epoch = max_steps_per_epoch
+
+
+def max_steps_per_epoch():
+    """The cap on the steps of an epoch, or ``None``."""
+    return _max_steps_per_epoch
+
+
+def _log(text):
+    """Prints a line of progress where the user looks for it."""
+    print(text, file=sys.stdout, flush=True)

@@ -1,0 +1,1 @@
+"""Symbols, the operations between them, and the graphs they make."""

@@ -1,0 +1,182 @@
+"""KerasTensor: a shape and an element type that stand for a tensor to come."""
+
+import collections
+
+import torch
+
+from torchkeras import _dtypes, _state, tree
+from torchkeras._shapes import standardize_shape
+
+# The operation that made a symbol, which of its calls, and which of that call's outputs.
+KerasHistory = collections.namedtuple("KerasHistory", ["operation", "node_index", "tensor_index"])
+
+
+class KerasTensor:
+    """Symbol of a tensor: what `Input` returns and layers called on symbols return.
+
+    Operators, torch functions and tensor methods on it record what they would do.
+
+    Args:
+        shape: Sizes of the axes, ``None`` where unknown.
+        dtype: Name of the element type.
+        sparse: Whether the tensor is sparse; only ``False`` is possible on torch.
+        ragged: Whether the tensor is ragged; only ``False`` is possible on torch.
+        record_history: Kept for Keras' signature.
+        name: Name of the symbol; default an automatic one.
+
+    Raises:
+        ValueError: if ``sparse`` or ``ragged`` is asked for.
+
+    Example:
+        >>> x = torchkeras.KerasTensor((None, 3))
+        >>> (torch.relu(x) + 1).shape
+        (None, 3)
+    """
+
+    # What made the symbol, once something has.
+    _keras_history = None
+
+    def __init__(
+        self, shape, dtype="float32", sparse=False, ragged=False, record_history=True, name=None
+    ):
+        if sparse or ragged:
+            raise ValueError(
+                "`sparse` and `ragged` tensors have no torch kernels here. Expected False. "
+                f"Received: sparse={sparse}, ragged={ragged}"
+            )
+        self._shape = standardize_shape(shape)
+        self._dtype = _dtypes.standardize_dtype(dtype)
+        self.sparse = False
+        self.ragged = False
+        self.name = name or f"keras_tensor_{_state.uid('keras_tensor') - 1}".removesuffix("_0")
+
+    @property
+    def shape(self):
+        """Tuple of sizes, ``None`` where unknown."""
+        return self._shape
+
+    @property
+    def dtype(self):
+        """Name of the element type."""
+        return self._dtype
+
+    @property
+    def ndim(self):
+        """Number of axes."""
+        return len(self._shape)
+
+    def dim(self):
+        """Number of axes, as torch names it."""
+        return len(self._shape)
+
+    def size(self, dim=None):
+        """The shape, or the size of one axis."""
+        return self._shape if dim is None else self._shape[dim]
+
+    @property
+    def T(self):
+        """The symbol with its axes reversed."""
+        return self.permute(*reversed(range(self.ndim)))
+
+    def __repr__(self):
+        return (
+            f"<KerasTensor shape={self._shape}, dtype={self._dtype}, sparse=False, ragged=False, "
+            f"name={self.name}>"
+        )
+
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        return record_torch(func, args, kwargs or {})
+
+    def __getattr__(self, name):
+        method = None if name.startswith("_") else getattr(torch.Tensor, name, None)
+        if not callable(method):
+            raise AttributeError(f"'KerasTensor' object has no attribute '{name}'")
+        return lambda *args, **kwargs: record_torch(method, (self, *args), kwargs)
+
+    def __array__(self, dtype=None, copy=None):
+        raise ValueError(
+            "A KerasTensor is symbolic: it's a placeholder for a shape and a dtype. It doesn't "
+            "have any actual numerical value. You cannot convert it to a NumPy array. Use torch "
+            "functions or `torchkeras.ops` on it, or wrap numpy code in a layer's `call`."
+        )
+
+    def __iter__(self):
+        raise TypeError("Iterating over a symbolic KerasTensor is not supported.")
+
+    def __bool__(self):
+        raise TypeError("A symbolic KerasTensor cannot be used as a boolean.")
+
+    def __float__(self):
+        raise TypeError("A symbolic KerasTensor has no value; it cannot be made a number.")
+
+    __int__ = __index__ = __float__
+    __hash__ = object.__hash__
+
+
+def record_torch(func, args, kwargs):
+    """Records a torch function called on symbols; `graph._operation` sets what does it."""
+    raise NotImplementedError
+
+
+def _binary(func):
+    def method(self, other):
+        return record_torch(func, (self, other), {})
+
+    def reflected(self, other):
+        return record_torch(func, (other, self), {})
+
+    return method, reflected
+
+
+for _name, _func in {
+    "add": torch.add,
+    "sub": torch.subtract,
+    "mul": torch.multiply,
+    "truediv": torch.true_divide,
+    "floordiv": torch.floor_divide,
+    "mod": torch.remainder,
+    "pow": torch.pow,
+    "matmul": torch.matmul,
+    "and": torch.logical_and,
+    "or": torch.logical_or,
+    "xor": torch.logical_xor,
+}.items():
+    _method, _reflected = _binary(_func)
+    setattr(KerasTensor, f"__{_name}__", _method)
+    setattr(KerasTensor, f"__r{_name}__", _reflected)
+# `==` stays identity, as in Keras: symbols are looked for in lists.
+for _name in ("lt", "le", "gt", "ge"):
+    setattr(KerasTensor, f"__{_name}__", _binary(getattr(torch, _name))[0])
+for _name, _func in {
+    "neg": torch.negative,
+    "abs": torch.abs,
+    "invert": torch.logical_not,
+    "getitem": torch.Tensor.__getitem__,
+}.items():
+
+    def _unary(self, *args, _func=_func):
+        return record_torch(_func, (self, *args), {})
+
+    setattr(KerasTensor, f"__{_name}__", _unary)
+
+
+def is_symbolic(value):
+    """Whether any leaf of a structure is a symbol."""
+    if isinstance(value, KerasTensor):
+        return True
+    if isinstance(value, (list, tuple)):
+        return any(map(is_symbolic, value))
+    if isinstance(value, dict):
+        return any(map(is_symbolic, value.values()))
+    return False
+
+
+def symbols(structure):
+    """The symbols among the leaves of a structure, in order."""
+    return [leaf for leaf in tree.flatten(structure) if isinstance(leaf, KerasTensor)]
+
+
+def symbol_like(tensor):
+    """A symbol with the shape and element type of a tensor."""
+    return KerasTensor(tuple(tensor.shape), _dtypes.standardize_dtype(tensor.dtype))

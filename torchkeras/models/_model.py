@@ -1,0 +1,442 @@
+"""Model: a layer that can be trained, made by subclassing or from a graph of symbols."""
+
+
+import torch
+from torch import nn
+
+from torchkeras import _dtypes, tree
+from torchkeras.graph import _operation
+from torchkeras.graph._function import Graph, symbolic_run
+from torchkeras.graph._tensor import KerasTensor
+from torchkeras.layers import _call
+from torchkeras.layers._input import Input, InputLayer
+from torchkeras.layers._input_spec import InputSpec, check
+from torchkeras.layers._layer import Layer
+from torchkeras.models import _summary
+from torchkeras.saving import _weights
+from torchkeras.training._trainer import Trainer
+
+
+class Model(Trainer, Layer):
+    """A layer with `compile`, `fit`, `evaluate` and `predict`.
+
+    There are three ways to one: ``Model(inputs, outputs)`` from symbols; a subclass that
+    makes its layers in ``__init__`` and computes in ``call``; and `Sequential`.
+
+    Args:
+        inputs: Symbol, or list, tuple or dict of symbols, from `Input`.
+        outputs: Structure of symbols computed from them.
+        name: Name of the model.
+        trainable: Whether the weights are updated in training.
+
+    Raises:
+        ValueError: if ``outputs`` does not depend on ``inputs`` alone.
+
+    Example:
+        >>> x = torchkeras.Input((4,))
+        >>> model = torchkeras.Model(x, torchkeras.layers.Dense(2)(x))
+        >>> model.predict(np.ones((3, 4)), verbose=0).shape
+        (3, 2)
+    """
+
+    _never_fast = True
+    _graph = None
+
+    def __new__(cls, *args, **kwargs):
+        if cls is Model and _is_functional(args, kwargs):
+            cls = Functional
+        return super().__new__(cls, *args, **kwargs)
+
+    def __init__(self, *args, **kwargs):
+        if _is_functional(args, kwargs):
+            names = ("inputs", "outputs", "name")
+            if len(args) > 3:
+                raise TypeError(f"Model() takes at most 3 positional arguments. Got {len(args)}.")
+            given = {**dict(zip(names, args)), **kwargs}
+            inputs, outputs = given.pop("inputs"), given.pop("outputs")
+            Layer.__init__(self, **given)
+            Trainer.__init__(self)
+            self._init_graph(inputs, outputs)
+        else:
+            Layer.__init__(self, *args, **kwargs)
+            Trainer.__init__(self)
+
+    def _init_graph(self, inputs, outputs):
+        for role, structure in (("inputs", inputs), ("outputs", outputs)):
+            for leaf in tree.flatten(structure):
+                if not isinstance(leaf, KerasTensor):
+                    raise ValueError(
+                        f"All `{role}` values must be KerasTensors. Received: {role}={leaf} "
+                        f"(of type {type(leaf).__name__}). Make inputs with `Input(shape)` and call "
+                        "layers on them."
+                    )
+        if isinstance(inputs, list) and len(inputs) == 1:
+            inputs = inputs[0]
+        if isinstance(outputs, list) and len(outputs) == 1:
+            outputs = outputs[0]
+        inputs, outputs = self._with_input_layers(inputs, outputs)
+        graph = Graph(inputs, outputs)
+        self._set_plain(_graph=graph, built=True, _name_of_input={}, _signature=None)
+        names = [s._keras_history.operation.name for s in graph.flat_inputs]
+        self._set_plain(
+            input_names=names,
+            output_names=_output_names(graph),
+            _input_dtypes=[_dtypes.torch_dtype(s.dtype) for s in graph.flat_inputs],
+            _input_tails=[s.shape[1:] for s in graph.flat_inputs],
+            _one_input=isinstance(inputs, KerasTensor),
+            _one_output=isinstance(outputs, KerasTensor),
+        )
+        seen = set()
+        for operation in graph.operations:
+            if operation.name in seen:
+                raise ValueError(
+                    f'The name "{operation.name}" is used '
+                    f"{sum(o.name == operation.name for o in graph.operations)} times in the model. "
+                    "All operation names should be unique."
+                )
+            seen.add(operation.name)
+            self._register(operation)
+
+    def _register(self, operation):
+        """Makes a graph's layer (or the weights of a torch function in it) this module's."""
+        if isinstance(operation, InputLayer):
+            return
+        if isinstance(operation, nn.Module):
+            if not any(m is operation for m in self._modules.values()):
+                self._modules[operation.name.replace(".", "_")] = operation
+            return
+        held = {id(p) for p in self.parameters()}
+        for node in operation._inbound_nodes:
+            for leaf in tree.flatten((node.args, node.kwargs)):
+                if isinstance(leaf, nn.Parameter) and id(leaf) not in held:
+                    held.add(id(leaf))
+                    self._parameters[f"{operation.name}_{len(self._parameters)}"] = leaf
+
+    def _with_input_layers(self, inputs, outputs):
+        """A model may begin at inner symbols: the graph from there is copied onto new inputs."""
+        flat = tree.flatten(inputs)
+
+        def is_input(symbol):
+            history = symbol._keras_history
+            return history is None or isinstance(history.operation, InputLayer)
+
+        if all(map(is_input, flat)):
+            for symbol in flat:
+                if symbol._keras_history is None:
+                    InputLayer(input_tensor=symbol)
+            return inputs, outputs
+        graph = Graph(inputs, outputs)
+        new = [
+            s
+            if is_input(s)
+            else Input(batch_shape=s.shape, dtype=s.dtype, name=s._keras_history.operation.name)
+            for s in flat
+        ]
+        flat_outputs = graph.run(new, lambda operation, args, kwargs: operation(*args, **kwargs))
+        return tree.pack_sequence_as(inputs, new), tree.pack_sequence_as(outputs, flat_outputs)
+
+    # --- the graph -----------------------------------------------------------------
+
+    @property
+    def layers(self):
+        """The layers directly inside, in order."""
+        if self._graph is not None:
+            return [o for o in self._graph.operations if isinstance(o, Layer)]
+        return self._flatten_layers(include_self=False, recursive=False)
+
+    @layers.setter
+    def layers(self, _):
+        raise AttributeError(
+            "`Model.layers` attribute is reserved and should not be used. "
+            "Please use another name."
+        )
+
+    @property
+    def operations(self):
+        """The layers and functions of the graph, in order."""
+        self._need_graph("operations")
+        return list(self._graph.operations)
+
+    def _need_graph(self, what):
+        if self._graph is None:
+            raise AttributeError(f"Model '{self.name}' is no graph of symbols, so has no `{what}`.")
+
+    @property
+    def inputs(self):
+        """The symbols that the graph begins with, as a list."""
+        self._need_graph("inputs")
+        return list(self._graph.flat_inputs)
+
+    @property
+    def outputs(self):
+        """The symbols that the graph ends in, as a list."""
+        self._need_graph("outputs")
+        return list(self._graph.flat_outputs)
+
+    @property
+    def input(self):
+        """The symbols that the graph begins with, in the structure they were given in."""
+        self._need_graph("input")
+        return self._graph.inputs
+
+    @property
+    def output(self):
+        """The symbols that the graph ends in, in the structure they were given in."""
+        self._need_graph("output")
+        return self._graph.outputs
+
+    @property
+    def input_shape(self):
+        """Shapes of the inputs."""
+        return tree.map_structure(lambda s: s.shape, self.input)
+
+    @property
+    def output_shape(self):
+        """Shapes of the outputs."""
+        return tree.map_structure(lambda s: s.shape, self.output)
+
+    @property
+    def input_spec(self):
+        """What the inputs must look like."""
+        if self._graph is None:
+            return self._input_spec
+        specs = [
+            InputSpec(
+                shape=(None, *s.shape[1:]),
+                allow_last_axis_squeeze=True,
+                name=s._keras_history.operation.name,
+                optional=s._keras_history.operation.optional,
+            )
+            for s in self._graph.flat_inputs
+        ]
+        return specs[0] if self._one_input else specs
+
+    @input_spec.setter
+    def input_spec(self, value):
+        self.__dict__["_input_spec"] = value
+
+    def call(self, inputs, training=None, mask=None):
+        """Runs the graph; a subclass without one computes here."""
+        if self._graph is None:
+            raise NotImplementedError(
+                f"Model {type(self).__name__} does not have a `call()` method implemented."
+            )
+        flat = self._flat_inputs(inputs)
+        if mask is not None:
+            for x, m in zip(flat, tree.flatten(mask)):
+                if m is not None:
+                    x._keras_mask = m
+        outputs = self._graph.run(flat)
+        return outputs[0] if self._one_output else tree.pack_sequence_as(self.output, outputs)
+
+    def _flat_inputs(self, inputs):
+        """The inputs in the order of the graph, with its element types and ranks."""
+        if self._one_input and isinstance(inputs, (torch.Tensor, KerasTensor)):
+            flat = [inputs]
+        elif isinstance(inputs, dict):
+            flat = self._by_name(inputs)
+        else:
+            flat = tree.flatten(inputs)
+        if len(flat) != len(self._input_tails):
+            raise ValueError(
+                f'Layer "{self.name}" expects {len(self._input_tails)} input(s), but it received '
+                f"{len(flat)} input tensors. Inputs received: "
+                f"{[tuple(getattr(x, 'shape', ())) for x in flat]} (shapes)"
+            )
+        for i, (x, tail, dtype) in enumerate(zip(flat, self._input_tails, self._input_dtypes)):
+            if x.__class__ is not torch.Tensor and not isinstance(x, torch.Tensor):
+                continue
+            if x.dtype is not dtype:
+                x = flat[i] = _call._keep_mask(x, x.to(dtype))
+            if x.shape[1:] != tail:
+                rank = len(tail) + 1
+                if x.ndim == rank + 1 and x.shape[-1] == 1:
+                    flat[i] = _call._keep_mask(x, x.squeeze(-1))
+                elif x.ndim == rank - 1 and tail[-1] == 1:
+                    flat[i] = _call._keep_mask(x, x.unsqueeze(-1))
+                elif x.ndim != rank or any(
+                    t is not None and t != s for t, s in zip(tail, x.shape[1:])
+                ):
+                    check(tree.flatten(self.input_spec), flat, self.name)
+        return flat
+
+    def _by_name(self, inputs):
+        missing = [n for n in self.input_names if n not in inputs]
+        if not missing:
+            return [inputs[n] for n in self.input_names]
+        structure = self._graph.inputs
+        if isinstance(structure, dict) and set(structure) <= set(inputs):
+            return tree.flatten({k: inputs[k] for k in structure})
+        if len(inputs) == len(self.input_names) == 1:
+            return list(inputs.values())
+        raise ValueError(
+            f'Missing data for input "{missing[0]}". You passed a data dictionary with keys '
+            f"{list(inputs)}. Expected the following keys: {self.input_names}"
+        )
+
+    def compute_output_spec(self, inputs, training=None, mask=None):
+        if self._graph is None:
+            kwargs = {} if training is None else {"training": training}
+            return super().compute_output_spec(inputs, **kwargs)
+        return symbolic_run(self._graph, self._flat_inputs(inputs))
+
+    def compute_output_shape(self, input_shape):
+        if self._graph is None:
+            return super().compute_output_shape(input_shape)
+        symbols = tree.map_shape_structure(KerasTensor, input_shape)
+        return tree.map_structure(lambda s: s.shape, self.compute_output_spec(symbols))
+
+    def build(self, input_shape):
+        """Makes the weights for inputs of a shape, as calling the model on such inputs would.
+
+        Raises:
+            ValueError: if ``call`` cannot be followed for these shapes.
+        """
+        if self._graph is not None or self.built:
+            return
+        names = _call.signature(self).positional
+        if isinstance(input_shape, dict) and set(input_shape) <= set(names) and len(names) > 1:
+            symbols = {
+                k: tree.map_shape_structure(lambda s: KerasTensor(s, self.compute_dtype), v)
+                for k, v in input_shape.items()
+            }
+            args, kwargs = (), symbols
+        else:
+            args = (
+                tree.map_shape_structure(lambda s: KerasTensor(s, self.compute_dtype), input_shape),
+            )
+            kwargs = {}
+        self.built = True
+        try:
+            with _operation.without_recording():
+                self._trace(args, kwargs)
+        except Exception as error:
+            self.built = False
+            raise ValueError(
+                f"Model '{self.name}' cannot be built by following its `call` for inputs of shape "
+                f"{input_shape}: {error}\nCall the model on data instead."
+            ) from error
+
+    # --- looking -------------------------------------------------------------------
+
+    def get_layer(self, name=None, index=None):
+        """The layer of that name, or at that place in `layers`.
+
+        Raises:
+            ValueError: if there is none, or both or neither argument is given.
+        """
+        if index is not None and name is not None:
+            raise ValueError(
+                f"Provide only a layer name or a layer index. Received: index={index}, name={name}."
+            )
+        if index is not None:
+            if len(self.layers) <= index:
+                raise ValueError(
+                    f"Was asked to retrieve layer at index {index} but model only has "
+                    f"{len(self.layers)} layers."
+                )
+            return self.layers[index]
+        if name is not None:
+            for layer in self.layers:
+                if layer.name == name:
+                    return layer
+            raise ValueError(
+                f"No such layer: {name}. Existing layers are: {[x.name for x in self.layers]}."
+            )
+        raise ValueError("Provide either a layer name or layer index at `get_layer`.")
+
+    def summary(
+        self,
+        line_length=None,
+        positions=None,
+        print_fn=None,
+        expand_nested=False,
+        show_trainable=False,
+        layer_range=None,
+    ):
+        """Prints a table of the layers, their output shapes and their numbers of parameters.
+
+        Args:
+            line_length: Width of the table in characters.
+            positions: Where each column ends, as fractions of the width.
+            print_fn: Called with the text instead of printing it.
+            expand_nested: Whether layers of nested models get rows.
+            show_trainable: Whether a column tells if a layer is trained.
+            layer_range: First and last layer to show, as names or regular expressions.
+
+        Example:
+            >>> torchkeras.Sequential([torchkeras.layers.Dense(1)]).count_params
+            <bound method ...
+        """
+        text = _summary.summary(
+            self, line_length, positions, expand_nested, show_trainable, layer_range
+        )
+        (print_fn or print)(text)
+
+    # --- files ---------------------------------------------------------------------
+
+    def save_weights(self, filepath, overwrite=True, max_shard_size=None):
+        """Writes all weights to a ``.safetensors`` file, whole or not at all.
+
+        Args:
+            filepath: Path that ends in ``.safetensors``.
+            overwrite: Whether a file already there is replaced; else asks.
+            max_shard_size: Must be ``None``: one file holds all weights.
+
+        Raises:
+            ValueError: for another ending, or if the weights are not there yet.
+        """
+        _weights.save_weights(self, filepath, overwrite, max_shard_size)
+
+    def load_weights(self, filepath, skip_mismatch=False):
+        """Reads the weights that `save_weights` wrote; shapes are compared before data is read.
+
+        Args:
+            filepath: Path that ends in ``.safetensors``.
+            skip_mismatch: Whether weights of another shape or name are left as they are.
+
+        Raises:
+            ValueError: if a weight is missing, unknown or of another shape.
+        """
+        _weights.load_weights(self, filepath, skip_mismatch)
+
+    def reset_states(self):
+        """Resets the states of stateful recurrent layers."""
+        for layer in self._flatten_layers(include_self=False):
+            if layer is not self and hasattr(layer, "reset_states") and getattr(layer, "stateful", 0):
+                layer.reset_states()
+
+
+class Functional(Model):
+    """What ``Model(inputs, outputs)`` makes.
+
+    Example:
+        >>> x = torchkeras.Input((2,))
+        >>> torchkeras.Model(x, x * 2).name
+        'functional'
+    """
+
+    def __init__(self, inputs, outputs, name=None, **kwargs):
+        super().__init__(inputs=inputs, outputs=outputs, name=name, **kwargs)
+
+
+def _is_functional(args, kwargs):
+    return (
+        len(args) >= 2
+        or (len(args) == 1 and "outputs" in kwargs)
+        or ("inputs" in kwargs and "outputs" in kwargs)
+    )
+
+
+def _output_names(graph):
+    """The names of the outputs: their layers', made unique."""
+    if isinstance(graph.outputs, dict):
+        keys = list(tree.flatten_with_path(graph.outputs))
+        return ["_".join(map(str, path)) for path, _ in keys]
+    names = []
+    for symbol in graph.flat_outputs:
+        name = symbol._keras_history.operation.name
+        names.append(name if name not in names else f"{name}_{names.count(name)}")
+    return names
+
+

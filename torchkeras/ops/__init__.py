@@ -1,0 +1,5 @@
+"""Functions on tensors that also work on symbols."""
+
+from torchkeras.ops._op import op
+
+__all__ = ["op"]

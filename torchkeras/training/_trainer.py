@@ -1,0 +1,578 @@
+"""Trainer: compile, fit, evaluate, predict, and the steps they are made of."""
+
+import contextlib
+import shutil
+import warnings
+
+import torch
+from torch import nn
+
+from torchkeras import _checks, _device, _state, optimizers, tree
+from torchkeras.layers import _call
+from torchkeras.metrics import Mean
+from torchkeras.training import _data, _loop
+from torchkeras.training._compile import CompileLoss, CompileMetrics
+from torchkeras.training._data import unpack_x_y_sample_weight
+from torchkeras.training._torch_optim import TorchOptimizer, is_torch_optimizer
+
+_context = _call.context
+
+
+class Trainer:
+    """The half of `Model` that trains."""
+
+    def __init__(self):
+        self.__dict__.update(
+            compiled=False,
+            optimizer=None,
+            loss=None,
+            stop_training=False,
+            train_function=None,
+            test_function=None,
+            predict_function=None,
+            run_eagerly=False,
+            jit_compile=False,
+            steps_per_execution=1,
+            _loss_tracker=None,
+            _compile_loss=None,
+            _compile_metrics=None,
+            _compile_config=None,
+            _step_cache=None,
+            _history=None,
+        )
+
+    # --- compile -----------------------------------------------------------------
+
+    def compile(
+        self,
+        optimizer="rmsprop",
+        loss=None,
+        loss_weights=None,
+        metrics=None,
+        weighted_metrics=None,
+        run_eagerly=False,
+        steps_per_execution=1,
+        jit_compile="auto",
+        auto_scale_loss=True,
+    ):
+        """Says how the model is trained.
+
+        Args:
+            optimizer: Name or object of an optimizer, or a ``torch.optim`` one (or its class).
+            loss: Name, object or function of a loss, or a torch loss module; for several
+                outputs a list or dict of them.
+            loss_weights: Factor of each output's loss, as a list or dict.
+            metrics: Names, objects or functions; for several outputs a list of lists or a dict.
+            weighted_metrics: The same, given the sample weights.
+            run_eagerly: Whether ``jit_compile`` is ignored.
+            steps_per_execution: How many steps run between callbacks.
+            jit_compile: With ``True`` the forward pass is compiled by ``torch.compile``;
+                ``"auto"`` and ``False`` run it as it is.
+            auto_scale_loss: Whether a 16-bit policy scales the loss; only with an optimizer
+                that has a ``loss_scale_factor``.
+
+        Raises:
+            ValueError: for a name that is none, or an argument of the wrong kind.
+
+        Example:
+            >>> model = torchkeras.Sequential([torchkeras.Input((2,)), torchkeras.layers.Dense(1)])
+            >>> model.compile("adam", "mse", metrics=["mae"])
+            >>> model.compiled
+            True
+        """
+        self._check_compile(optimizer, jit_compile, steps_per_execution)
+        if optimizer is not None and is_torch_optimizer(optimizer):
+            optimizer = TorchOptimizer(optimizer)
+        elif isinstance(optimizer, TorchOptimizer):
+            pass
+        else:
+            optimizer = optimizers.get(optimizer)
+        names = getattr(self, "output_names", None)
+        compiled_loss = None if loss is None else CompileLoss(loss, loss_weights, names)
+        if loss is not None and not isinstance(loss, (list, tuple, dict)):
+            # A name that is none shows here, not at the first step.
+            CompileLoss(loss, None, names).build(torch.zeros(1))
+        compiled_metrics = None
+        if metrics is not None or weighted_metrics is not None:
+            compiled_metrics = CompileMetrics(metrics, weighted_metrics, names)
+        if run_eagerly and jit_compile is True:
+            warnings.warn(
+                "If `run_eagerly` is True, then `jit_compile` cannot also be True. Disabling "
+                "`jit_compile`.",
+                stacklevel=2,
+            )
+            jit_compile = False
+        self.__dict__.update(
+            optimizer=optimizer,
+            loss=loss,
+            run_eagerly=bool(run_eagerly),
+            steps_per_execution=steps_per_execution,
+            jit_compile=jit_compile is True,
+            compiled=True,
+            stop_training=False,
+            train_function=None,
+            test_function=None,
+            predict_function=None,
+            _loss_tracker=Mean(name="loss"),
+            _compile_loss=compiled_loss,
+            _compile_metrics=compiled_metrics,
+            _step_cache=None,
+            _compiled_call_impl=None,
+        )
+        if self.jit_compile:
+            self._compile_forward()
+
+    def _check_compile(self, optimizer, jit_compile, steps_per_execution):
+        if jit_compile not in (True, False, "auto"):
+            raise ValueError(
+                f'`jit_compile` must be True, False or "auto". Received: jit_compile={jit_compile}'
+            )
+        _checks.positive_int("steps_per_execution", steps_per_execution)
+
+    def _compile_forward(self):
+        if not any(map(shutil.which, ("c++", "g++", "clang++", "cl"))):
+            warnings.warn(
+                "`jit_compile=True` needs a C++ compiler, and none was found: the model runs "
+                "without compilation.",
+                stacklevel=3,
+            )
+            return
+        self.__dict__["_compiled_call_impl"] = torch.compile(self._call_impl)
+
+    def _need_compiled(self, what):
+        if not self.compiled:
+            raise ValueError(
+                f"You must call `compile()` before calling `{what}()`: the model has no loss and "
+                "no optimizer yet. Call `model.compile(optimizer=..., loss=...)`."
+            )
+
+    @property
+    def metrics(self):
+        """All metrics: the loss, those of layers, those `compile` was given."""
+        found = [] if self._loss_tracker is None else [self._loss_tracker]
+        found += super().metrics
+        if self._compile_loss is not None:
+            found += self._compile_loss.metrics
+        if self._compile_metrics is not None:
+            found += self._compile_metrics.metrics
+        return list({id(m): m for m in found}.values())
+
+    @property
+    def metrics_names(self):
+        """The names of the values that `evaluate` returns."""
+        return list(self.get_metrics_result())
+
+    def get_metrics_result(self):
+        """Dict from name to value of all metrics, as they stand now."""
+        results = {}
+        compiled = self._compile_metrics
+        held = {id(m) for m in compiled.metrics} if compiled is not None else ()
+        for metric in self.metrics:
+            if id(metric) in held:
+                continue
+            value = metric.result()
+            if isinstance(value, dict):
+                results.update(value)
+            else:
+                results[metric.name] = value
+        if compiled is not None:
+            results.update(compiled.result())
+        return results
+
+    def reset_metrics(self):
+        """Starts all metrics again."""
+        for metric in self.metrics:
+            metric.reset_state()
+
+    # --- steps -------------------------------------------------------------------
+
+    def train_step(self, data):
+        """One step of training on a batch; override it for another kind of step.
+
+        Args:
+            data: What `fit`'s data holds for a batch: ``(x, y, sample_weight)``.
+
+        Returns:
+            A mapping from names to values, for the logs.
+        """
+        x, y, sample_weight = unpack_x_y_sample_weight(data)
+        cache = self._step_cache
+        if cache is None or cache.version != _state.version:
+            cache = self._new_step_cache()
+        y_pred = self(x, training=True) if cache.takes_training else self(x)
+        if cache.version != _state.version:  # the first call made the weights
+            cache = self._new_step_cache()
+        loss = self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=True)
+        self._loss_tracker.update_state(loss.detach(), sample_weight=_batch_size(x))
+        for variable in cache.variables:
+            variable.grad = None
+        optimizer = self.optimizer
+        if not cache.variables:
+            warnings.warn("The model does not have any trainable weights.", stacklevel=2)
+            return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
+        if not optimizer.built:
+            optimizer.build(cache.variables)
+        if cache.scales:
+            loss = optimizer.scale_loss(loss)
+        loss.backward()
+        optimizer.apply([v.grad for v in cache.variables], cache.variables)
+        return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
+
+    def test_step(self, data):
+        """The loss and metrics on a batch; override it for another kind of evaluation."""
+        x, y, sample_weight = unpack_x_y_sample_weight(data)
+        cache = self._step_cache
+        if cache is None or cache.version != _state.version:
+            cache = self._new_step_cache()
+        y_pred = self(x, training=False) if cache.takes_training else self(x)
+        if cache.version != _state.version:
+            cache = self._new_step_cache()
+        loss = self.compute_loss(
+            x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=False
+        )
+        if loss is not None:
+            self._loss_tracker.update_state(loss, sample_weight=_batch_size(x))
+        return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
+
+    def predict_step(self, data):
+        """The outputs for a batch."""
+        x, _, _ = unpack_x_y_sample_weight(data)
+        cache = self._step_cache or self._new_step_cache()
+        return self(x, training=False) if cache.takes_training else self(x)
+
+    def compute_loss(
+        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
+    ):
+        """The loss of a batch: that of `compile`, and what layers and regularizers add.
+
+        Args:
+            x: Inputs.
+            y: Targets.
+            y_pred: Outputs.
+            sample_weight: Weight of each sample.
+            training: Whether this is a step of training.
+
+        Raises:
+            ValueError: if there is nothing to train for.
+        """
+        cache = self._step_cache
+        if cache is None or cache.version != _state.version:
+            cache = self._new_step_cache()
+        loss = None
+        if self._compile_loss is not None:
+            if y is None:
+                raise ValueError(
+                    "`y` is missing: the model was compiled with a `loss`, which compares targets "
+                    "with the outputs. Pass `y`, or batches `(x, y)`."
+                )
+            loss = self._compile_loss(y, y_pred, sample_weight)
+        if cache.adds_losses:
+            for extra in self.losses:
+                extra = extra if extra.ndim == 0 else extra.sum()
+                loss = extra if loss is None else loss + extra
+        if loss is None:
+            if training:
+                raise ValueError(
+                    "No loss to compute. Provide a `loss` argument in `compile()`, or call "
+                    "`add_loss` in a layer."
+                )
+            return None
+        return loss
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        """Adds a batch to the metrics; returns their results, computed when they are looked at."""
+        if self._compile_metrics is not None and y is not None:
+            with torch.no_grad():
+                self._compile_metrics.update_state(y, y_pred, sample_weight)
+        return _loop.LazyLogs(self.get_metrics_result)
+
+    def _new_step_cache(self):
+        cache = self.__dict__["_step_cache"] = _StepCache(self)
+        return cache
+
+    # --- functions of an iterator --------------------------------------------------
+
+    def make_train_function(self, force=False):
+        """The function that `fit` calls with an iterator of batches, once for each execution."""
+        if self.train_function is None or force:
+            self.__dict__["train_function"] = self._function_of(self.train_step)
+        return self.train_function
+
+    def make_test_function(self, force=False):
+        """The function that `evaluate` calls with an iterator of batches."""
+        if self.test_function is None or force:
+            step = self.test_step
+
+            def without_gradients(data):
+                with torch.no_grad():
+                    return step(data)
+
+            self.__dict__["test_function"] = self._function_of(without_gradients)
+        return self.test_function
+
+    def make_predict_function(self, force=False):
+        """The function that `predict` calls with a batch."""
+        if self.predict_function is None or force:
+            self.__dict__["predict_function"] = self.predict_step
+        return self.predict_function
+
+    def _function_of(self, step):
+        executions = self.steps_per_execution
+        if executions == 1:
+            return lambda iterator: step(next(iterator))
+
+        def several(iterator):
+            logs = step(next(iterator))
+            for _ in range(executions - 1):
+                try:
+                    data = next(iterator)
+                except StopIteration:
+                    break
+                logs = step(data)
+            return logs
+
+        return several
+
+    # --- fit, evaluate, predict ------------------------------------------------------
+
+    def fit(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        epochs=1,
+        verbose="auto",
+        callbacks=None,
+        validation_split=0.0,
+        validation_data=None,
+        shuffle=True,
+        class_weight=None,
+        sample_weight=None,
+        initial_epoch=0,
+        steps_per_epoch=None,
+        validation_steps=None,
+        validation_batch_size=None,
+        validation_freq=1,
+    ):
+        """Trains the model.
+
+        Args:
+            x: Inputs: arrays, tensors, frames, lists or dicts of them; or a DataLoader, a torch
+                data set, a `PyDataset` or a generator, whose batches are ``(x, y)`` or
+                ``(x, y, sample_weight)``.
+            y: Targets, if ``x`` is arrays.
+            batch_size: Samples in a batch of arrays; default 32.
+            epochs: Number of the last epoch.
+            verbose: 0 silent, 1 a progress bar, 2 one line an epoch; ``"auto"`` is 1.
+            callbacks: List of callbacks.
+            validation_split: Fraction of the samples, taken from the end, to validate on.
+            validation_data: ``(x, y)``, ``(x, y, sample_weight)`` or any data to validate on.
+            shuffle: Whether samples are drawn in a new order each epoch; ``"batch"`` keeps
+                batches together.
+            class_weight: Dict from class to the weight of its samples.
+            sample_weight: Weight of each sample.
+            initial_epoch: Number of epochs already done.
+            steps_per_epoch: Steps of an epoch; default one pass over the data.
+            validation_steps: Steps of a validation; default one pass.
+            validation_batch_size: Batch size of the validation; default ``batch_size``.
+            validation_freq: Validate every so many epochs, or a list of the epochs (from 1).
+
+        Returns:
+            A `History`, whose ``history`` maps each name to its values by epoch.
+
+        Raises:
+            ValueError: for data of different lengths, a missing ``y``, and other bad input.
+        """
+        self._need_compiled("fit")
+        if validation_split and validation_data is None:
+            (x, y, sample_weight), validation_data = _data.split(
+                (x, y, sample_weight), validation_split
+            )
+        self.__dict__["_device"] = device = _device.device_of(self)
+        source = _data.make(
+            x,
+            y,
+            sample_weight,
+            class_weight,
+            batch_size,
+            steps_per_epoch,
+            shuffle,
+            device,
+        )
+        validation = self._validation_source(
+            validation_data, validation_batch_size or batch_size, validation_steps, device
+        )
+        return _loop.fit(
+            self,
+            source,
+            validation,
+            epochs=epochs,
+            verbose=verbose,
+            callbacks=callbacks,
+            initial_epoch=initial_epoch,
+            steps_per_epoch=steps_per_epoch,
+            validation_steps=validation_steps,
+            validation_freq=validation_freq,
+        )
+
+    def _validation_source(self, data, batch_size, steps, device):
+        if data is None:
+            return None
+        if isinstance(data, (tuple, list)) and not _data.is_array(data):
+            if len(data) not in (1, 2, 3):
+                raise ValueError(
+                    "`validation_data` must be `(x, y)`, `(x, y, sample_weight)` or a data set. "
+                    f"Received: {len(data)} parts"
+                )
+            x, y, weight = unpack_x_y_sample_weight(tuple(data))
+            return _data.make(x, y, weight, batch_size=batch_size, device=device)
+        return _data.make(data, batch_size=None, device=device)
+
+    def evaluate(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        verbose="auto",
+        sample_weight=None,
+        steps=None,
+        callbacks=None,
+        return_dict=False,
+        **kwargs,
+    ):
+        """The loss and the metrics on data.
+
+        Args:
+            x: Inputs, as in `fit`.
+            y: Targets, if ``x`` is arrays.
+            batch_size: Samples in a batch of arrays; default 32.
+            verbose: 0 silent, 1 a progress bar, 2 one line; ``"auto"`` is 1.
+            sample_weight: Weight of each sample.
+            steps: How many batches; default one pass.
+            callbacks: List of callbacks.
+            return_dict: Whether a dict by name is returned instead of a list.
+
+        Returns:
+            The loss, or ``[loss, metric, ...]`` in the order of `metrics_names`, or a dict.
+
+        Raises:
+            ValueError: as in `fit`.
+        """
+        if kwargs:
+            raise ValueError(f"Arguments not recognized: {kwargs}")
+        self._need_compiled("evaluate")
+        device = _device.device_of(self)
+        source = _data.make(x, y, sample_weight, None, batch_size, steps, False, device)
+        logs = _loop.evaluate(self, source, verbose, steps, callbacks)
+        return dict(sorted(logs.items())) if return_dict else _in_order(logs)
+
+    def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
+        """The outputs for data, as numpy arrays.
+
+        Args:
+            x: Inputs, as in `fit`.
+            batch_size: Samples in a batch of arrays; default 32.
+            verbose: 0 silent, 1 a progress bar, 2 one line; ``"auto"`` is 1.
+            steps: How many batches; default one pass.
+            callbacks: List of callbacks.
+
+        Returns:
+            An array with one row for each sample, or a structure of them.
+        """
+        device = _device.device_of(self)
+        source = _data.make(x, batch_size=batch_size, device=device)
+        return _loop.predict(self, source, verbose, steps, callbacks)
+
+    # --- one batch -----------------------------------------------------------------
+
+    def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
+        """One training step on one batch.
+
+        Returns:
+            The loss, or ``[loss, metric, ...]``, or a dict with ``return_dict``.
+        """
+        self._need_compiled("train_on_batch")
+        if class_weight is not None and sample_weight is not None:
+            raise ValueError(
+                "Arguments `sample_weight` and `class_weight` cannot be specified at the same "
+                f"time. Received: sample_weight={sample_weight}, class_weight={class_weight}"
+            )
+        x, y, sample_weight = self._batch(x, y, sample_weight)
+        if class_weight is not None:
+            sample_weight = _data.class_weights_of(y, class_weight)
+        with _mode(self, True):
+            logs = self.make_train_function()(iter([(x, y, sample_weight)]))
+        return _results(logs, return_dict)
+
+    def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
+        """The loss and metrics on one batch."""
+        self._need_compiled("test_on_batch")
+        x, y, sample_weight = self._batch(x, y, sample_weight)
+        with _mode(self, False):
+            logs = self.make_test_function()(iter([(x, y, sample_weight)]))
+        return _results(logs, return_dict)
+
+    def predict_on_batch(self, x):
+        """The outputs for one batch, as numpy arrays."""
+        x, _, _ = self._batch(x, None, None)
+        with _mode(self, False), torch.no_grad():
+            outputs = self.make_predict_function()((x,))
+        return tree.map_structure(_loop.to_numpy, outputs)
+
+    def _batch(self, x, y, sample_weight):
+        _data.check_lengths(x=x, y=y, sample_weight=sample_weight)
+        device = _device.device_of(self)
+        return tuple(_data.batch_to_device(part, device) for part in (x, y, sample_weight))
+
+    @property
+    def history(self):
+        """The `History` of the last `fit`, also of one that was interrupted."""
+        return self._history
+
+    @history.setter
+    def history(self, value):
+        self.__dict__["_history"] = value
+
+
+class _StepCache:
+    """What a step needs to know of the model's structure, for one version of it."""
+
+    def __init__(self, model):
+        self.version = _state.version
+        self.takes_training = _call.signature(model).has_training
+        self.variables = list(model.trainable_variables)
+        self.scales = getattr(model.optimizer, "loss_scale_factor", None) is not None
+        self.adds_losses = bool(model._regularized()) or any(
+            "_loss_stamp" in layer.__dict__ for layer in model._flatten_layers()
+        )
+
+
+def _batch_size(x):
+    while not isinstance(x, torch.Tensor):
+        x = next(iter(x.values())) if isinstance(x, dict) else x[0]
+    return x.shape[0]
+
+
+@contextlib.contextmanager
+def _mode(model, training):
+    """The module's mode for a while: torch children follow it."""
+    before = model.training
+    if before != training:
+        nn.Module.train(model, training)
+    try:
+        yield
+    finally:
+        if before != training:
+            nn.Module.train(model, before)
+
+
+def _results(logs, return_dict):
+    logs = _loop.numbers(logs)
+    return dict(sorted(logs.items())) if return_dict else _in_order(logs)
+
+
+def _in_order(logs):
+    values = list(logs.values())
+    return values[0] if len(values) == 1 else values
+
+

@@ -1,0 +1,34 @@
+"""Utilities: data sets, labels, seeds, names of custom objects."""
+
+from torchkeras.random import set_random_seed
+from torchkeras.saving import (
+    CustomObjectScope,
+    custom_object_scope,
+    deserialize_keras_object,
+    get_custom_objects,
+    get_registered_name,
+    get_registered_object,
+    register_keras_serializable,
+    serialize_keras_object,
+)
+from torchkeras.utils._labels import normalize, to_categorical
+from torchkeras.utils._py_dataset import PyDataset, Sequence
+from torchkeras.utils._session import clear_session, standardize_dtype
+
+__all__ = [
+    "CustomObjectScope",
+    "PyDataset",
+    "Sequence",
+    "clear_session",
+    "custom_object_scope",
+    "deserialize_keras_object",
+    "get_custom_objects",
+    "get_registered_name",
+    "get_registered_object",
+    "normalize",
+    "register_keras_serializable",
+    "serialize_keras_object",
+    "set_random_seed",
+    "standardize_dtype",
+    "to_categorical",
+]
