@@ -44,10 +44,10 @@ def reset_names():
 
 
 @contextlib.contextmanager
-def name_scope(name):
-    """Variables made inside have ``name/`` before their path."""
+def name_scope(name, owner=None):
+    """Variables made inside have ``name/`` before their path; ``owner``: whose name it is."""
     stack = _stack()
-    stack.append(name)
+    stack.append((name, owner))
     try:
         yield
     finally:
@@ -56,7 +56,13 @@ def name_scope(name):
 
 def scope_path():
     """The open name scopes, joined by slashes."""
-    return "/".join(_stack())
+    return "/".join(name for name, _ in _stack())
+
+
+def scope_owner():
+    """Whose name the innermost scope is, or ``None``."""
+    stack = _stack()
+    return stack[-1][1] if stack else None
 
 
 def _stack():

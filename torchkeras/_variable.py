@@ -169,6 +169,14 @@ class Variable(nn.Parameter):
             f"dtype={_dtypes.standardize_dtype(self.dtype)}, value={value}>"
         )
 
+    def moved(self, tensor):
+        """This variable with the value of ``tensor``, which may be of another device or dtype."""
+        tensor = tensor.detach()
+        if torch._has_compatible_shallow_copy_type(self, tensor):
+            self.data = tensor
+            return self
+        return _rebuild(type(self), tensor, self.requires_grad, self.__dict__)
+
     def __deepcopy__(self, memo):
         if id(self) not in memo:
             value = self.detach().clone(memory_format=torch.preserve_format)

@@ -277,10 +277,13 @@ def test_compiles_without_a_break(name, kwargs, data):
     torch.compiler.reset()
     loss = getattr(losses, name)(**kwargs)
     y_true, y_pred = data()
-    compiled = torch.compile(loss.__call__, fullgraph=True, backend="eager")
-    close(compiled(y_true, y_pred), loss(y_true, y_pred))
-    weights = torch.rand(())
-    close(compiled(y_true, y_pred, weights), loss(y_true, y_pred, weights))
+
+    def step(y_true, y_pred, weights):
+        return loss(y_true, y_pred), loss(y_true, y_pred, weights)
+
+    arguments = y_true, y_pred, torch.rand(())
+    compiled = torch.compile(step, fullgraph=True, backend="eager")
+    close(compiled(*arguments), step(*arguments))
 
 
 def test_the_kernel_of_the_mean_gives_what_the_function_gives():

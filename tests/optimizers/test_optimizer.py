@@ -339,8 +339,26 @@ def test_plain_parameters():
     ]
     module(torch.ones(4, 3)).sum().backward()
     before = module.weight.detach().clone()
-    optimizer.apply([p.grad for p in module.parameters()], list(module.parameters()))
+    optimizer.apply(tuple(p.grad for p in module.parameters()), module.parameters())
     assert not torch.equal(before, module.weight)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU that is not hidden")
+@pytest.mark.parametrize("name", NAMES)
+def test_slots_follow_a_moved_module(name):
+    modules = nn.Linear(3, 2), nn.Linear(3, 2)
+    modules[1].load_state_dict(modules[0].state_dict())
+    for module, device in zip(modules, ("cpu", "cuda")):
+        optimizer = getattr(optimizers, name)(0.1, use_ema=True, global_clipnorm=1.0)
+        for target in ("cpu", device, device):
+            module.to(target)
+            variables = list(module.parameters())
+            gradients = [g.to(target) for g in grads(variables)]
+            optimizer.apply(gradients, variables)
+        slots = [v for v in optimizer.variables if v.shape == module.weight.shape]
+        assert {v.device.type for v in slots} == {device}
+    for a, b in zip(modules[0].parameters(), modules[1].parameters()):
+        torch.testing.assert_close(a, b.cpu(), rtol=1e-5, atol=1e-5)
 
 
 def test_variables_seen_later_get_slots():

@@ -72,15 +72,12 @@ class ReLU(_Elementwise):
             raise ValueError(
                 f"max_value of a ReLU layer cannot be a negative value. Received: {max_value}"
             )
-        if negative_slope is None or negative_slope < 0.0:
-            raise ValueError(
-                "negative_slope of a ReLU layer cannot be a negative value. "
-                f"Received: {negative_slope}"
-            )
-        if threshold is None or threshold < 0.0:
-            raise ValueError(
-                f"threshold of a ReLU layer cannot be a negative value. Received: {threshold}"
-            )
+        for name, value in (("negative_slope", negative_slope), ("threshold", threshold)):
+            if value is None or value < 0.0:
+                raise ValueError(
+                    f"{name} of a ReLU layer cannot be None or a negative value. Expected a float. "
+                    f"Received: {value}"
+                )
         self.max_value = max_value
         self.negative_slope = negative_slope
         self.threshold = threshold
@@ -171,12 +168,27 @@ class Softmax(_Elementwise):
 
     def call(self, inputs, mask=None):
         if mask is not None:
+            _check_mask(mask, inputs)
             low = torch.finfo(inputs.dtype).min / (2 if inputs.dtype is torch.float16 else 1)
             inputs = inputs + torch.where(mask.bool(), 0.0, low).to(inputs.dtype)
         if isinstance(self.axis, (tuple, list)) and len(self.axis) > 1:
             return torch.exp(inputs - torch.logsumexp(inputs, dim=tuple(self.axis), keepdim=True))
         axis = self.axis[0] if isinstance(self.axis, (tuple, list)) else self.axis
         return torch.softmax(inputs, dim=axis)
+
+
+def _check_mask(mask, inputs):
+    if mask.ndim > inputs.ndim:
+        raise ValueError(
+            f"`mask` must not have more dimensions than the inputs. Received: a mask of shape "
+            f"{tuple(mask.shape)} for inputs of shape {tuple(inputs.shape)}"
+        )
+    sizes = zip(reversed(mask.shape), reversed(inputs.shape))
+    if any(m not in (1, n) for m, n in sizes):
+        raise ValueError(
+            f"`mask` of shape {tuple(mask.shape)} is not broadcastable to the inputs' shape "
+            f"{tuple(inputs.shape)}. Give it the same shape."
+        )
 
 
 class PReLU(Layer):

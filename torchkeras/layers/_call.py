@@ -45,7 +45,7 @@ class CallSignature:
         self.has_mask = "mask" in names
         self.masks = [n for n in names if n.endswith("_mask")]
         defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
-        self.training_default = defaults.get("training")
+        self.trains_by_default = defaults.get("training") is True
 
     def bind(self, args, kwargs):
         """The arguments by name, in order of the call."""
@@ -100,15 +100,13 @@ def call_layer(layer, args, kwargs):
     if layer._input_spec is not None:
         _input_spec.check(layer._input_spec, first, layer.name)
 
-    # explicit argument, then the enclosing call's, then the signature's, then the module's
+    # explicit argument, then the enclosing call's, then the module's mode
     training = explicit
     if training is None:
         training = ctx.training
     if sig.has_training:
         if training is None:
-            training = sig.training_default
-        if training is None:
-            training = layer.training
+            training = sig.trains_by_default or layer.training
         place = sig.positional.index("training") if "training" in sig.positional else len(args)
         if len(args) <= place:
             kwargs = {**kwargs, "training": training}
@@ -153,13 +151,18 @@ def call_layer(layer, args, kwargs):
 def _is_plain(layer, args, kwargs):
     """Whether the arguments are tensors of the right type and flags: nothing to convert."""
     dtype = layer._compute_torch_dtype if layer.autocast else None
-    for x in (*args, *kwargs.values()) if kwargs else args:
-        if x.__class__ is torch.Tensor:
-            if dtype is None or x.dtype is dtype or not x.dtype.is_floating_point:
-                continue
-        elif x is None or x is True or x is False:
+    for x in args:
+        if x.__class__ is not torch.Tensor or (
+            dtype is not None and x.dtype is not dtype and x.dtype.is_floating_point
+        ):
+            return False
+    for x in kwargs.values():
+        if x is None or x is True or x is False:
             continue
-        return False
+        if x.__class__ is not torch.Tensor or (
+            dtype is not None and x.dtype is not dtype and x.dtype.is_floating_point
+        ):
+            return False
     return True
 
 
@@ -187,6 +190,12 @@ def _convert(layer, args, kwargs):
     if args and _is_plain_numbers(args[0]):
         args = (leaf(np.asarray(args[0])), *args[1:])
     new_args, new_kwargs = tree.map_structure(leaf, (tuple(args), dict(kwargs)))
+    for x in tree.flatten(new_args):
+        if x is not None and not isinstance(x, (torch.Tensor, KerasTensor)):
+            raise ValueError(
+                "Only input tensors may be passed as positional arguments. The following argument "
+                f"value should be passed as a keyword argument: {x} (of type {type(x)})"
+            )
     return (new_args, new_kwargs, cast) if changed else (args, kwargs, False)
 
 

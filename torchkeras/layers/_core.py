@@ -196,8 +196,12 @@ class Embedding(Layer):
             kwargs["input_shape"] = (length,)
         super().__init__(**kwargs)
         refuse_adapters(lora_rank, lora_alpha, quantization_config)
-        self.input_dim = positive_int("input_dim", input_dim)
-        self.output_dim = positive_int("output_dim", output_dim)
+        for name, value in (("input_dim", input_dim), ("output_dim", output_dim)):
+            if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
+                kind = ValueError if isinstance(value, int) else TypeError
+                raise kind(f"`{name}` must be a positive integer. Received: {name}={value}")
+        self.input_dim = input_dim
+        self.output_dim = output_dim
         self.embeddings_initializer = initializers.get(embeddings_initializer)
         self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
         self.embeddings_constraint = constraints.get(embeddings_constraint)
@@ -235,7 +239,7 @@ class Embedding(Layer):
             ) from error
 
     def compute_mask(self, inputs, mask=None):
-        return inputs.ne(0) if self.mask_zero else None
+        return torch.as_tensor(inputs).ne(0) if self.mask_zero else None
 
     def compute_output_shape(self, input_shape):
         return (*input_shape, self.output_dim)
@@ -267,7 +271,7 @@ class Masking(Layer):
         self.built = True
 
     def compute_mask(self, inputs, mask=None):
-        return inputs.ne(self.mask_value).any(dim=-1)
+        return torch.as_tensor(inputs).ne(self.mask_value).any(dim=-1)
 
     def call(self, inputs):
         return inputs * inputs.ne(self.mask_value).any(dim=-1, keepdim=True).to(inputs.dtype)

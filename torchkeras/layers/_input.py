@@ -1,5 +1,7 @@
 """Input: where a graph begins."""
 
+import warnings
+
 from torchkeras import _dtypes
 from torchkeras._shapes import standardize_shape
 from torchkeras.graph._operation import Node
@@ -44,6 +46,7 @@ class InputLayer(Layer):
     ):
         # Keras 2's spellings
         if "input_shape" in kwargs:
+            warnings.warn("Argument `input_shape` is deprecated. Use `shape` instead.", stacklevel=2)
             shape = kwargs.pop("input_shape")
         if "batch_input_shape" in kwargs:
             batch_shape = kwargs.pop("batch_input_shape")
@@ -54,11 +57,11 @@ class InputLayer(Layer):
             raise ValueError("You cannot pass both `batch_size` and `batch_shape` at the same time.")
         if shape is None and batch_shape is None and input_tensor is None:
             raise ValueError("You must pass a `shape` argument.")
-        if sparse or ragged:
-            raise ValueError(
-                "`sparse` and `ragged` inputs have no torch kernels here. Expected False. "
-                f"Received: sparse={sparse}, ragged={ragged}"
-            )
+        for kind, value in (("sparse", sparse), ("ragged", ragged)):
+            if value:
+                raise ValueError(
+                    f"`{kind}=True` is not supported with torch. Expected False. Make the data dense."
+                )
         if input_tensor is not None:
             if not isinstance(input_tensor, KerasTensor):
                 raise ValueError(
@@ -66,8 +69,20 @@ class InputLayer(Layer):
                     f"Received invalid type: input_tensor={input_tensor} "
                     f"(of type {type(input_tensor)})"
                 )
+            if batch_shape is None and (shape is not None or batch_size is not None):
+                found = input_tensor.shape
+                for name, given, has in (
+                    ("shape", shape and standardize_shape(shape), found[1:]),
+                    ("batch_size", batch_size, found[0]),
+                ):
+                    if given is not None and given != has:
+                        raise _incompatible(name, given, has)
+            elif batch_shape is not None and standardize_shape(batch_shape) != input_tensor.shape:
+                raise _incompatible("batch_shape", batch_shape, input_tensor.shape)
+            if dtype is not None and _dtypes.standardize_dtype(dtype) != input_tensor.dtype:
+                raise _incompatible("dtype", dtype, input_tensor.dtype)
             batch_shape = input_tensor.shape
-            dtype = dtype or input_tensor.dtype
+            dtype = input_tensor.dtype
         elif batch_shape is None:
             batch_shape = (batch_size, *standardize_shape(shape))
         self.batch_shape = standardize_shape(batch_shape)
@@ -95,6 +110,13 @@ class InputLayer(Layer):
             "name": self.name,
             "optional": self.optional,
         }
+
+
+def _incompatible(name, given, found):
+    return ValueError(
+        f"When providing the `input_tensor` argument, you cannot provide an incompatible `{name}` "
+        f"argument. Received: {name}={given}, but the tensor's is {found}"
+    )
 
 
 def Input(

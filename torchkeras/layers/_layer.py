@@ -114,6 +114,11 @@ class Layer(Operation, nn.Module):
                 f"Unrecognized keyword arguments passed to {type(self).__name__}: {kwargs}"
             )
         Operation.__init__(self, name=name)
+        if not isinstance(trainable, bool):
+            raise ValueError(
+                f"`trainable` must be a boolean. Received: trainable={trainable} "
+                f"(of type {type(trainable)})"
+            )
         self._set_plain(
             _batch_input_shape=batch_shape,
             _losses=[],
@@ -199,8 +204,11 @@ class Layer(Operation, nn.Module):
             >>> torchkeras.layers.Layer().add_weight((2,), "ones", name="scale").path
             'scale'
         """
-        if args and isinstance(args[0], str):  # Keras 2: add_weight(name, shape, ...)
-            name, args = args[0], args[1:]
+        if args and isinstance(args[0], str):
+            raise ValueError(
+                f"Pass the name of a weight as a keyword argument: `add_weight(name={args[0]!r})`. "
+                "The first positional argument is the shape."
+            )
         given = dict(zip(("shape", "initializer", "dtype", "trainable"), args))
         shape = given.get("shape", shape)
         initializer = given.get("initializer", initializer)
@@ -209,16 +217,17 @@ class Layer(Operation, nn.Module):
         dtype = _dtypes.standardize_dtype(dtype or self.variable_dtype)
         if initializer is None:
             initializer = "glorot_uniform" if _dtypes.is_float(dtype) else "zeros"
-        variable = Variable(
-            initializers.get(initializer),
-            shape=tuple(shape) if shape is not None else (),
-            dtype=dtype,
-            trainable=trainable and self._trainable,
-            autocast=autocast,
-            aggregation=aggregation,
-            name=name,
-            layout=layout,
-        )
+        with self._name_scope():
+            variable = Variable(
+                initializers.get(initializer),
+                shape=tuple(shape) if shape is not None else (),
+                dtype=dtype,
+                trainable=trainable and self._trainable,
+                autocast=autocast,
+                aggregation=aggregation,
+                name=name,
+                layout=layout,
+            )
         variable.regularizer = regularizers.get(regularizer)
         variable.constraint = constraints.get(constraint)
         variable.overwrite_with_gradient = overwrite_with_gradient
@@ -284,14 +293,13 @@ class Layer(Operation, nn.Module):
 
     @property
     def variables(self):
-        """All weights, and the states of metrics and random generators."""
+        """All weights, and the states of random generators; not those of metrics."""
         found = {id(v): v for v in self.weights}
         for layer in self._flatten_layers():
             for value in layer.__dict__.values():
                 state = getattr(value, "state", None)
                 if isinstance(state, Variable):
                     found.setdefault(id(state), state)
-        found.update((id(v), v) for v in self.metrics_variables)
         return list(found.values())
 
     @property
@@ -463,8 +471,8 @@ class Layer(Operation, nn.Module):
                     if self._signature.has_training:
                         training = _context.training
                         if training is None:
-                            training = self._signature.training_default
-                        return self.call(x, training=self.training if training is None else training)
+                            training = self._signature.trains_by_default or self.training
+                        return self.call(x, training=training)
                     return self.call(x)
                 except RuntimeError as error:
                     _call.raise_clearer(self, (args, kwargs), error)
@@ -474,7 +482,7 @@ class Layer(Operation, nn.Module):
     def call(self, *args, **kwargs):
         """Computes the outputs from tensors."""
         raise NotImplementedError(
-            f"Layer {type(self).__name__} does not have a `call()` method implemented."
+            f"Layer {type(self).__name__} does not have a `call` method implemented."
         )
 
     def build(self, input_shape):
@@ -500,9 +508,10 @@ class Layer(Operation, nn.Module):
         return {"shapes_dict": shapes}
 
     def _name_scope(self):
-        if self._building:
+        """Weights made inside have this layer's name in their path."""
+        if _state.scope_owner() is self:
             return contextlib.nullcontext()
-        return _state.name_scope(self.name)
+        return _state.name_scope(self.name, self)
 
     @property
     def input_spec(self):
@@ -544,6 +553,11 @@ class Layer(Operation, nn.Module):
 
     def compute_output_shape(self, *args, **kwargs):
         """Shape of the outputs for the shape of the inputs; found by tracing `call`."""
+        if type(self).call is Layer.call:
+            raise NotImplementedError(
+                f"Layer {type(self).__name__} does not have a `compute_output_shape` method "
+                "implemented."
+            )
         values = list(args) + list(kwargs.values())
         symbols = [
             tree.map_shape_structure(lambda s: KerasTensor(s, self.compute_dtype), v)
@@ -717,12 +731,17 @@ class Layer(Operation, nn.Module):
             self._table_of(leaf).pop(key, None)
 
     def _apply(self, fn, recurse=True):
-        # torch replaces buffers by new tensors; a Variable keeps its identity.
-        kept = {k: v for k, v in self._buffers.items() if isinstance(v, Variable)}
+        kept = [
+            (table, key, variable)
+            for table in (self._parameters, self._buffers)
+            for key, variable in table.items()
+            if isinstance(variable, Variable)
+        ]
         super()._apply(fn, recurse)
-        for key, variable in kept.items():
-            variable.data = self._buffers[key].detach()
-            self._buffers[key] = variable
+        # torch replaces buffers, and what it cannot change in place, by plain tensors.
+        for table, key, variable in kept:
+            if table[key] is not variable:
+                table[key] = variable.moved(table[key])
         self.__dict__["_fast_dtype"] = None
         if recurse:
             for metric in self.metrics:

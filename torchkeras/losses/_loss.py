@@ -158,7 +158,7 @@ def _convert(value, dtype, device, keep_integers):
     if isinstance(value, (dict, list, tuple)) and any(
         isinstance(leaf, (Tensor, np.ndarray, dict)) for leaf in (value, *tree.flatten(value))
     ):
-        parts = [_convert(v, dtype, device, keep_integers) for _, v in tree._children(value)]
+        parts = [_convert(v, dtype, device, keep_integers) for _, v in tree._children(value) or ()]
         return tree._rebuild(value, parts)
     if isinstance(value, Tensor):
         if keep_integers and not value.dtype.is_floating_point:

@@ -1,5 +1,7 @@
 """How often predictions equal the labels."""
 
+import math
+
 from torchkeras import _checks, _dtypes, config
 from torchkeras.losses._loss import align
 from torchkeras.metrics._reduction import MeanMetricWrapper
@@ -135,15 +137,16 @@ def sparse_top_k_categorical_accuracy(y_true, y_pred, k=5, from_sorted_ids=False
 
 def _class_numbers(y_true, y_pred):
     """Labels in the shape ``(batch, ...)`` of predictions ``(batch, ..., classes)``."""
-    if y_true.ndim == y_pred.ndim and y_true.shape[-1] == 1:
-        y_true = y_true.squeeze(-1)
-    if y_true.shape != y_pred.shape[:-1] and y_pred.ndim > 1:
+    shape = y_pred.shape[:-1]
+    if y_true.shape == shape:
+        return y_true
+    if y_true.numel() != math.prod(shape) and shape:
         raise ValueError(
             "`y_true` must hold one class number for each row of predictions. Received: "
             f"y_true.shape={tuple(y_true.shape)}, y_pred.shape={tuple(y_pred.shape)}. Labels in "
             "one-hot form need the metric without `sparse` in its name."
         )
-    return y_true
+    return y_true.reshape(shape) if shape else y_true
 
 
 def _in_top_k(labels, y_pred, k):

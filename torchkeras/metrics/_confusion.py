@@ -31,7 +31,7 @@ class _Thresholded(Metric):
         values = np.asarray(self.thresholds, dtype="float64")
         grid = np.arange(count) / max(count - 1, 1)
         # Thresholds that divide 0..1 evenly are found by a multiplication.
-        self._even = count > 2 and np.allclose(values, grid, rtol=0, atol=1e-7)
+        self._even = count > 2 and np.allclose(values, grid, rtol=0, atol=2e-7)
         self._counts_zero = bool(values[0] < 0)
         order = np.argsort(values, kind="stable")
         # Tensors live where the variables do.
@@ -69,6 +69,11 @@ class _Thresholded(Metric):
             best = y_pred.topk(top_k, -1)
             y_pred = torch.full_like(y_pred, _NEVER).scatter_(-1, best.indices, best.values)
         if class_id is not None:
+            if y_pred.ndim < 2:
+                raise ValueError(
+                    "When class_id is provided, y_pred must be a 2D array with shape "
+                    f"(num_samples, num_classes), found shape: {tuple(y_pred.shape)}"
+                )
             y_true, y_pred = y_true[..., class_id], y_pred[..., class_id]
             weights = None if weights is None else weights[..., class_id]
         return y_true, y_pred, weights
@@ -123,10 +128,7 @@ def _checked_thresholds(thresholds, default):
     values = list(thresholds) if isinstance(thresholds, (list, tuple, np.ndarray)) else [thresholds]
     wrong = [v for v in values if v is None or not 0 <= v <= 1]
     if wrong or not values:
-        raise ValueError(
-            "Threshold values must be in [0, 1]. Received: "
-            f"{[None if v is None else float(v) for v in wrong]}"
-        )
+        raise ValueError(f"Threshold values must be in [0, 1]. Received: {wrong}")
     return [float(v) for v in values]
 
 
@@ -601,7 +603,7 @@ class AUC(_FourCounts):
             self._label_weights = _dtypes.to_tensor(label_weights, self._torch_dtype)
         self._given_thresholds = None
         if thresholds is not None:
-            inner = sorted(_checked_thresholds(list(thresholds), None)) if len(thresholds) else []
+            inner = sorted(_checked_thresholds(list(thresholds), 0.5)) if len(thresholds) else []
             self._given_thresholds = inner
         elif num_thresholds <= 1:
             raise ValueError(
@@ -654,7 +656,8 @@ class AUC(_FourCounts):
                     f"{y_pred.ndim}. Full shape received for `y_pred`: {tuple(y_pred.shape)}"
                 )
             if not self._built:
-                self._build(y_pred.shape[1])
+                with torch.device(y_pred.device):
+                    self._build(y_pred.shape[1])
             columns = self.true_positives.shape[1]
             if y_pred.shape[1] != columns:
                 raise ValueError(
@@ -708,9 +711,9 @@ class AUC(_FourCounts):
         precision = divide(tp, tp + fp)
         if self.curve == "PR":
             return recall, precision
-        share = divide(tp + fn, tp + fp + tn + fn)  # of samples labelled True
-        gains = [1 - divide(share * (1 - r), r * (1 - share)) for r in (recall, precision)]
-        return [torch.where(r == 0, 0.0, g).clamp(0, 1) for r, g in zip((recall, precision), gains)]
+        odds = divide(tp + fn, fp + tn)  # of the label True
+        recall = torch.where(tp == 0, 0.0, 1 - odds * divide(fn, tp)).clamp(0, 1)
+        return recall, 1 - odds * divide(fp, tp)
 
 
 def _pr_area(tp, fp, fn):

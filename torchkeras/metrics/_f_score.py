@@ -1,5 +1,7 @@
 """F scores: one number of precision and recall."""
 
+import torch
+
 from torchkeras import _dtypes
 from torchkeras.metrics._metric import Metric
 from torchkeras.metrics._reduction import divide
@@ -66,8 +68,20 @@ class FBetaScore(Metric):
         self.threshold = threshold
         self._built = False
 
-    def _build(self, classes):
-        shape = () if self.average == "micro" else (classes,)
+    def _build(self, y_true_shape, y_pred_shape):
+        if len(y_pred_shape) != 2 or len(y_true_shape) != 2:
+            raise ValueError(
+                "FBetaScore expects 2D inputs with shape (batch_size, output_dim). Received input "
+                f"shapes: y_pred.shape={tuple(y_pred_shape)} and "
+                f"y_true.shape={tuple(y_true_shape)}."
+            )
+        if y_pred_shape[-1] is None or y_true_shape[-1] is None:
+            raise ValueError(
+                "FBetaScore expects 2D inputs with shape (batch_size, output_dim), with "
+                "output_dim fully defined (not None). Received input shapes: "
+                f"y_pred.shape={tuple(y_pred_shape)} and y_true.shape={tuple(y_true_shape)}."
+            )
+        shape = () if self.average == "micro" else (y_pred_shape[-1],)
         self.true_positives = self.add_variable(shape, "zeros", name="true_positives")
         self.false_positives = self.add_variable(shape, "zeros", name="false_positives")
         self.false_negatives = self.add_variable(shape, "zeros", name="false_negatives")
@@ -87,14 +101,14 @@ class FBetaScore(Metric):
         """
         y_pred = _dtypes.to_tensor(y_pred, self._torch_dtype).detach()
         y_true = _dtypes.to_tensor(y_true, self._torch_dtype, y_pred.device).detach()
-        if y_pred.ndim != 2 or y_true.shape != y_pred.shape:
-            raise ValueError(
-                "FBetaScore expects 2D inputs with shape (batch_size, output_dim). Received input "
-                f"shapes: y_pred.shape={tuple(y_pred.shape)} and "
-                f"y_true.shape={tuple(y_true.shape)}."
-            )
         if not self._built:
-            self._build(y_pred.shape[1])
+            with torch.device(y_pred.device):
+                self._build(y_true.shape, y_pred.shape)
+        if y_true.shape != y_pred.shape:
+            raise ValueError(
+                "`y_true` and `y_pred` must have the same shape. Received: "
+                f"y_true.shape={tuple(y_true.shape)}, y_pred.shape={tuple(y_pred.shape)}"
+            )
         if self.true_positives.device != y_pred.device:
             self.to(y_pred.device)
         if self.threshold is None:

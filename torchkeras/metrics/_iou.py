@@ -1,5 +1,7 @@
 """Intersection over union, from a confusion matrix."""
 
+import warnings
+
 import torch
 
 from torchkeras import _checks, _dtypes
@@ -45,7 +47,8 @@ class IoU(Metric):
         axis=-1,
     ):
         super().__init__(name=name, dtype=dtype or "int32")
-        self.num_classes = _checks.positive_int("num_classes", num_classes)
+        _checks.positive_int("num_classes", num_classes)
+        self.num_classes = int(num_classes)
         self.ignore_class = ignore_class
         self.sparse_y_true = sparse_y_true
         self.sparse_y_pred = sparse_y_pred
@@ -77,7 +80,13 @@ class IoU(Metric):
         if self.total_cm.device != y_pred.device:
             self.to(y_pred.device)
         weights = torch.ones_like(y_pred) if sample_weight is None else sample_weight
-        weights = _dtypes.to_tensor(weights, self._torch_dtype, y_pred.device).detach()
+        weights = _dtypes.to_tensor(weights, device=y_pred.device).detach()
+        if weights.is_floating_point() and not self._torch_dtype.is_floating_point:
+            warnings.warn(
+                "You are passing weight as `float`, but dtype is integer: the casting cuts off its "
+                "fractions. Pass `dtype='float32'` to the metric to keep them."
+            )
+        weights = weights.to(self._torch_dtype)
         weights = expand_weights(weights, y_pred).reshape(-1)
         y_true, y_pred = y_true.reshape(-1), y_pred.reshape(-1)
         if y_true.shape != y_pred.shape:

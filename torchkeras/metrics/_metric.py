@@ -41,9 +41,8 @@ class Metric(Configurable):
 
     def __init__(self, dtype=None, name=None):
         self.name = name or _state.unique_name(_state.snake_case(type(self).__name__))
-        if dtype is None:
-            dtype = config.floatx()
-        self._dtype = dtype_policies.get(dtype).compute_dtype
+        policy = dtype_policies.get(config.floatx() if dtype is None else dtype)
+        self._dtype = policy.compute_dtype
         self._torch_dtype = _dtypes.torch_dtype(self._dtype)
         self._variables = []
 
@@ -151,7 +150,7 @@ class Metric(Configurable):
         """
         with self._borrowed(metric_variables) as variables:
             self.update_state(*args, **kwargs)
-            return [v.detach().as_subclass(torch.Tensor) for v in variables]
+            return [_as_tensor(v) for v in variables]
 
     def stateless_result(self, metric_variables):
         """The result that values of the variables amount to.
@@ -163,7 +162,8 @@ class Metric(Configurable):
             ValueError: if the number of values is not that of the variables.
         """
         with self._borrowed(metric_variables):
-            return self.result()
+            # A variable among the results goes back to its own value hereafter.
+            return tree.map_structure(_as_tensor, self.result())
 
     def stateless_reset_state(self):
         """Values of the variables at the start."""
@@ -190,3 +190,9 @@ class Metric(Configurable):
 
     def __repr__(self):
         return f"<{type(self).__name__} name={self.name}>"
+
+
+def _as_tensor(value):
+    if isinstance(value, Variable):
+        return value.detach().as_subclass(torch.Tensor)
+    return value

@@ -120,25 +120,27 @@ class Mean(Metric):
         samples = values.shape[0] if values.ndim else 1
         if sample_weight is None and mask is None:
             total, count = values.sum(), samples
+            if values.ndim > 1:
+                total = total * (samples / max(values.numel(), 1))
         else:
-            weights = self._weights(values, sample_weight, mask)
-            total, count = (values * weights).sum(), weights.sum()
-        if values.ndim > 1:
+            weights, samples = self._weights(values, sample_weight, mask, samples)
             share = samples / max(values.numel(), 1)
-            total = total * share
-            if count is not samples:
-                count = (count * share).to(dtype)
+            total = (values * weights).sum() * share
+            count = (weights.sum() * share).to(dtype)
         self.total.add_(total.to(dtype))
         self.count.add_(count)
 
-    def _weights(self, values, sample_weight, mask):
+    def _weights(self, values, sample_weight, mask, samples):
+        """Weights in the shape of the values, and how many samples they stand for."""
         if sample_weight is None:
-            return expand_weights(mask.to(values.device, values.dtype), values)
+            return expand_weights(mask.to(values.device, values.dtype), values), samples
         weights = _dtypes.to_tensor(sample_weight, values.dtype, values.device).detach()
+        if weights.ndim == 0 and mask is None:
+            samples = 1  # one weight for the batch: it counts as one sample
         weights = expand_weights(weights, values)
         if mask is not None:
             weights = weights * expand_weights(mask.to(values.device), values)
-        return weights
+        return weights, samples
 
     def result(self):
         """The mean."""
@@ -167,7 +169,7 @@ class MeanMetricWrapper(Mean):
     _integer_labels = False
 
     def __init__(self, fn, name=None, dtype=None, **kwargs):
-        super().__init__(name=name, dtype=dtype)
+        Mean.__init__(self, name, dtype)
         self.fn = fn
         self._fn_kwargs = kwargs
 
@@ -204,12 +206,17 @@ class MeanMetricWrapper(Mean):
         """Dict of the constructor arguments, with those of the function where it is given."""
         settings = super().get_config()
         if "fn" in settings:
-            settings.update(_objects.serialize_keras_object(self._fn_kwargs))
+            for key, value in {"fn": self.fn, **self._fn_kwargs}.items():
+                settings[key] = _objects.serialize_keras_object(value)
         return settings
 
     @classmethod
     def from_config(cls, config):
         """A metric from its config."""
         if "fn" in config and "fn" in inspect.signature(cls.__init__).parameters:
-            config = _objects.deserialize_keras_object(config)
+            plain = ("name", "dtype")
+            config = {
+                k: v if k in plain else _objects.deserialize_keras_object(v)
+                for k, v in config.items()
+            }
         return cls(**config)

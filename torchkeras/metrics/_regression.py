@@ -244,7 +244,8 @@ class R2Score(Metric):
                 f"y_true.shape={tuple(y_true.shape)}."
             )
         if not self._built:
-            self._build(y_pred.shape[1])
+            with torch.device(y_pred.device):
+                self._build(y_pred.shape[1])
         if self.num_samples.device != y_pred.device:
             self.to(y_pred.device)
         y_true = y_true.detach()

@@ -1,5 +1,8 @@
 """Adam and its relatives: steps by a mean gradient over a root mean square one."""
 
+# torch's lists of exports leave its foreach and fused functions out.
+# pyright: reportPrivateImportUsage=false
+
 import functools
 import math
 

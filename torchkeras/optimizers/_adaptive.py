@@ -1,5 +1,8 @@
 """Optimizers that divide each element's step by a size of its gradients so far."""
 
+# torch's lists of exports leave its foreach and fused functions out.
+# pyright: reportPrivateImportUsage=false
+
 import torch
 
 from torchkeras import initializers

@@ -1,5 +1,8 @@
 """Muon: a momentum made orthogonal for matrices, Adam for everything else."""
 
+# torch's lists of exports leave its foreach and fused functions out.
+# pyright: reportPrivateImportUsage=false
+
 import re
 
 import torch

@@ -1,9 +1,13 @@
 """The part that all optimizers share: state, order of a step, clipping, decay, averages."""
 
+# torch's lists of exports leave its foreach and fused functions out.
+# pyright: reportPrivateImportUsage=false
+
 import inspect
 import operator
 import re
 import warnings
+from typing import Any
 
 import numpy as np
 import torch
@@ -132,7 +136,7 @@ class Optimizer(Configurable):
                 "and returns the corresponding learning rate value). "
                 f"Received instead: learning_rate={learning_rate}"
             )
-        self._learning_rate = None
+        self._learning_rate: Any = None
         self.learning_rate = learning_rate
 
     def __setattr__(self, name, value):
@@ -264,7 +268,9 @@ class Optimizer(Configurable):
         self._track(variable)
         return variable
 
-    def add_variable_from_reference(self, reference_variable, name=None, initializer="zeros"):
+    def add_variable_from_reference(
+        self, reference_variable, name=None, initializer: Any = "zeros"
+    ):
         """Makes a variable of another's shape, dtype, device and order in memory.
 
         Args:
@@ -272,11 +278,10 @@ class Optimizer(Configurable):
             name: End of the name; its start is the other's path.
             initializer: Name, callable ``(shape, dtype)`` or array of the start.
         """
-        if initializer == "zeros":
-            value = torch.zeros_like(reference_variable)
-        else:
-            value = torch.empty_like(reference_variable, requires_grad=False)
-            value.copy_(initializers.get(initializer)(tuple(value.shape), dtype=value.dtype))
+        value = torch.zeros_like(reference_variable)
+        if not isinstance(initializer, str) or initializer != "zeros":
+            start: Any = initializers.get(initializer)
+            value.copy_(start(tuple(value.shape), dtype=value.dtype))
         path = self._path(reference_variable).replace("/", "_")
         return self._own(value, f"{path}_{name or 'var'}")
 
@@ -366,6 +371,8 @@ class Optimizer(Configurable):
                     "first."
                 )
             trainable_variables = self._trainable_variables
+        elif not isinstance(trainable_variables, (list, tuple)):
+            trainable_variables = list(trainable_variables)  # module.parameters()
         if len(grads) != len(trainable_variables):
             raise ValueError(
                 "When passing `grads` as a list of gradient tensors, the gradients must match "
@@ -415,7 +422,7 @@ class Optimizer(Configurable):
             self._average(plan, calls // every if every else calls)
 
     def _update(self, plan, gradients):
-        rate = self.learning_rate
+        rate: Any = self.learning_rate
         for argument, variables in plan.decayed.items():
             if decay := getattr(self, argument):
                 torch._foreach_mul_(variables, 1 - float(rate) * decay)

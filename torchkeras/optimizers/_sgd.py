@@ -1,5 +1,8 @@
 """Optimizers that follow the gradient, or its sign, with a momentum."""
 
+# torch's lists of exports leave its foreach and fused functions out.
+# pyright: reportPrivateImportUsage=false
+
 import torch
 
 from torchkeras.optimizers._optimizer import Optimizer, runs_fused, with_general_arguments

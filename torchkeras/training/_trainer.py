@@ -18,28 +18,34 @@ from torchkeras.training._torch_optim import TorchOptimizer, is_torch_optimizer
 _context = _call.context
 
 
+# What belongs to one model alone: it is made again for a copy.
+_NOT_COPIED = dict.fromkeys(
+    ("train_function", "test_function", "predict_function", "_step_cache", "_regularized_cache")
+)
+
+
 class Trainer:
     """The half of `Model` that trains."""
 
     def __init__(self):
         self.__dict__.update(
+            **_NOT_COPIED,
             compiled=False,
             optimizer=None,
             loss=None,
             stop_training=False,
-            train_function=None,
-            test_function=None,
-            predict_function=None,
             run_eagerly=False,
             jit_compile=False,
             steps_per_execution=1,
             _loss_tracker=None,
             _compile_loss=None,
             _compile_metrics=None,
-            _compile_config=None,
-            _step_cache=None,
             _history=None,
         )
+
+    def __getstate__(self):
+        # A history holds its model, and callbacks hold what no file can.
+        return {**self.__dict__, **_NOT_COPIED, "_history": None, "_compiled_call_impl": None}
 
     # --- compile -----------------------------------------------------------------
 
@@ -110,13 +116,10 @@ class Trainer:
             jit_compile=jit_compile is True,
             compiled=True,
             stop_training=False,
-            train_function=None,
-            test_function=None,
-            predict_function=None,
+            **_NOT_COPIED,
             _loss_tracker=Mean(name="loss"),
             _compile_loss=compiled_loss,
             _compile_metrics=compiled_metrics,
-            _step_cache=None,
             _compiled_call_impl=None,
         )
         if self.jit_compile:
