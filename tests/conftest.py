@@ -14,7 +14,6 @@ torch.set_num_threads(2)
 
 
 @pytest.fixture(autouse=True)
-def _fresh_names():
-    torchkeras._state.reset_names()
-    torch.manual_seed(0)
-    yield
+def _fresh_start():
+    torchkeras.utils.clear_session(free_memory=False)
+    torchkeras.utils.set_random_seed(0)

@@ -1,5 +1,7 @@
 """Names of element types, and what torch calls them."""
 
+import functools
+
 import numpy as np
 import torch
 
@@ -60,6 +62,8 @@ def to_tensor(value, dtype=None, device=None):
     A numpy array is cast before it is moved, so that only the bytes needed travel.
     """
     if isinstance(value, torch.Tensor):
+        if dtype is None and device is None:
+            return value
         wanted = value.dtype if dtype is None else torch_dtype(dtype)
         return value.to(device=device or value.device, dtype=wanted)
     if isinstance(value, np.ndarray) or not isinstance(value, (bool, int, float, complex)):
@@ -96,3 +100,62 @@ def to_tensor(value, dtype=None, device=None):
     return torch.tensor(value, dtype=torch_dtype(dtype), device=device)
 
 
+def result_type(*dtypes):
+    """Name of the element type in which values of several types are combined.
+
+    A join in the lattice of JAX: bool, integers, floats, complex numbers in this order, where
+    Python's ``int``, ``float`` and ``complex`` are weaker than any array type of their kind.
+    There are no 64 bits in results, whatever floatx is.
+
+    Args:
+        *dtypes: Names, torch or numpy types; Python types stand for Python numbers.
+
+    Returns:
+        A name; ``"float32"`` for no types.
+
+    Raises:
+        ValueError: for types without a common one (float8 types, strings).
+    """
+    return _join(tuple(map(_promotable, dtypes)), "16" if config.floatx().endswith("16") else "32")
+
+
+def _promotable(dtype):
+    weak = _WEAK.get(dtype) if isinstance(dtype, type) else None
+    return weak or standardize_dtype(dtype)
+
+
+_WEAK = {int: "int*", float: "float*", complex: "complex64"}
+
+
+@functools.cache
+def _join(names, precision):
+    for name in names:
+        if name not in TORCH and not name.endswith("*"):
+            raise ValueError(
+                f"dtype='{name}' is not a valid dtype for Keras type promotion. "
+                f"Expected types among {', '.join(TORCH)}."
+            )
+        if name.startswith("float8"):
+            raise ValueError(
+                "There is no implicit conversions from float8 dtypes to others. You must cast it "
+                f"internally. Received: {names}"
+            )
+    floats = {n for n in names if n.startswith(("float", "bfloat")) and n != "float*"}
+    signed = max((int(n[3:]) for n in names if n.startswith("int") and n != "int*"), default=0)
+    unsigned = max((int(n[4:]) for n in names if n.startswith("uint")), default=0)
+    if "complex64" in names or "complex128" in names:
+        return "complex64"
+    if len(floats) == 1:  # of two, one is float32 or wider or neither holds the other
+        return floats.pop().replace("64", "32")
+    if floats or not names:
+        return "float32"
+    if "float*" in names:
+        return f"float{precision}"
+    if unsigned and signed:
+        # The signed type that holds both; none holds uint64.
+        return "float32" if unsigned == 64 else f"int{min(max(signed, 2 * unsigned), 32)}"
+    if signed:
+        return f"int{min(signed, 32)}"
+    if unsigned:
+        return f"uint{min(unsigned, 32)}"
+    return f"int{precision}" if "int*" in names else "bool"

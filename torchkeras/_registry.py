@@ -1,6 +1,7 @@
 """From identifiers (a name, a config, an object) to objects, the same way in each namespace."""
 
 import inspect
+from typing import Any
 
 from torchkeras import _state
 from torchkeras.saving import _objects, _registration
@@ -27,7 +28,7 @@ class Registry:
                 self.table.setdefault(_state.snake_case(obj.__name__), obj)
         self.table.update(aliases)
 
-    def get(self, identifier):
+    def get(self, identifier) -> Any:
         """The object for a name, a config dict, a class or an object; ``None`` stays ``None``.
 
         Raises:
@@ -52,11 +53,11 @@ class Registry:
             return obj
         raise ValueError(f"Could not interpret {self.kind} identifier: {identifier}")
 
-    def deserialize(self, config, custom_objects=None):
+    def deserialize(self, config, custom_objects=None) -> Any:
         """The object for a config dict, or for a name."""
         if isinstance(config, dict) and "class_name" in config and "module" not in config:
             # Keras 2 wrote no module: the name is one of this namespace.
-            cls = _registration.get_registered_object(
+            cls: Any = _registration.get_registered_object(
                 config["class_name"], custom_objects, self.table
             )
             if inspect.isclass(cls):

@@ -252,8 +252,7 @@ def shape_arguments(method, bound):
 
 def build(layer, bound):
     """Builds a layer for the arguments of a call."""
-    arguments = shape_arguments(layer.build, bound)
-    layer.build(**arguments)
+    layer._build_for_call(shape_arguments(layer.build, bound))
     layer.built = True
 
 

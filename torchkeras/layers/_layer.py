@@ -489,6 +489,9 @@ class Layer(Operation, nn.Module):
         """Makes the weights for inputs of a shape; a layer without its own has none to make."""
         self.built = True
 
+    def _build_for_call(self, shapes):
+        self.build(**shapes)
+
     def build_from_config(self, config):
         """Builds the layer from what `get_build_config` returned."""
         if config:

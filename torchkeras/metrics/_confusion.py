@@ -43,12 +43,10 @@ class _Thresholded(Metric):
 
     def _inputs(self, y_true, y_pred, sample_weight, top_k=None, class_id=None):
         """Labels as booleans, predictions and weights (or None), all of one shape."""
-        device = self._edges.device
-        if isinstance(y_pred, torch.Tensor):
-            device = y_pred.device
-        y_pred = _dtypes.to_tensor(y_pred, self._torch_dtype, device).detach()
-        y_true = _dtypes.to_tensor(y_true, device=device) != 0
-        if device != self._edges.device or device != self.variables[0].device:
+        y_pred = self._tensor(y_pred, self._torch_dtype)
+        device = y_pred.device
+        y_true = self._tensor(y_true, device=device) != 0
+        if device != self._edges.device or device != self._variables[0].device:
             self.to(device)
         y_true, y_pred = same_rank(y_true, y_pred)
         if y_true.shape != y_pred.shape:
@@ -58,7 +56,7 @@ class _Thresholded(Metric):
             )
         weights = None
         if sample_weight is not None:
-            weights = _dtypes.to_tensor(sample_weight, self._torch_dtype, device).detach()
+            weights = self._tensor(sample_weight, self._torch_dtype, device)
             weights = expand_weights(weights, y_pred)
         if top_k is not None:
             if top_k > y_pred.shape[-1]:
@@ -649,7 +647,7 @@ class AUC(_FourCounts):
                 another width than before.
         """
         if self.multi_label:
-            y_pred = _dtypes.to_tensor(y_pred)
+            y_pred = self._tensor(y_pred)
             if y_pred.ndim != 2:
                 raise ValueError(
                     "`y_pred` must have rank 2 when `multi_label=True`. Found rank "

@@ -2,7 +2,6 @@
 
 import torch
 
-from torchkeras import _dtypes
 from torchkeras.metrics._metric import Metric
 from torchkeras.metrics._reduction import divide
 
@@ -99,8 +98,8 @@ class FBetaScore(Metric):
         Raises:
             ValueError: if targets or predictions are no matrices of one shape.
         """
-        y_pred = _dtypes.to_tensor(y_pred, self._torch_dtype).detach()
-        y_true = _dtypes.to_tensor(y_true, self._torch_dtype, y_pred.device).detach()
+        y_pred = self._tensor(y_pred, self._torch_dtype)
+        y_true = self._tensor(y_true, self._torch_dtype, y_pred.device)
         if not self._built:
             with torch.device(y_pred.device):
                 self._build(y_true.shape, y_pred.shape)
@@ -118,7 +117,7 @@ class FBetaScore(Metric):
             positive = y_pred > self.threshold
         weights = y_pred.new_ones(y_pred.shape[0], 1)
         if sample_weight is not None:
-            given = _dtypes.to_tensor(sample_weight, y_pred.dtype, y_pred.device).detach()
+            given = self._tensor(sample_weight, y_pred.dtype, y_pred.device)
             weights = given.reshape(-1, 1).expand(y_pred.shape[0], 1)
         positive = positive.to(y_pred.dtype)
         axes = (0, 1) if self.average == "micro" else 0

@@ -4,7 +4,7 @@ import warnings
 
 import torch
 
-from torchkeras import _checks, _dtypes
+from torchkeras import _checks
 from torchkeras.metrics._metric import Metric
 from torchkeras.metrics._reduction import divide, expand_weights
 
@@ -72,15 +72,15 @@ class IoU(Metric):
             sample_weight: Weights that broadcast to the class numbers.
         """
         if not self.sparse_y_true:
-            y_true = _dtypes.to_tensor(y_true).argmax(self.axis)
+            y_true = self._tensor(y_true).argmax(self.axis)
         if not self.sparse_y_pred:
-            y_pred = _dtypes.to_tensor(y_pred).argmax(self.axis)
-        y_pred = _dtypes.to_tensor(y_pred).detach().long()
-        y_true = _dtypes.to_tensor(y_true, device=y_pred.device).detach().long()
+            y_pred = self._tensor(y_pred).argmax(self.axis)
+        y_pred = self._tensor(y_pred).long()
+        y_true = self._tensor(y_true, device=y_pred.device).long()
         if self.total_cm.device != y_pred.device:
             self.to(y_pred.device)
         weights = torch.ones_like(y_pred) if sample_weight is None else sample_weight
-        weights = _dtypes.to_tensor(weights, device=y_pred.device).detach()
+        weights = self._tensor(weights, device=y_pred.device)
         if weights.is_floating_point() and not self._torch_dtype.is_floating_point:
             warnings.warn(
                 "You are passing weight as `float`, but dtype is integer: the casting cuts off its "
@@ -147,7 +147,7 @@ class BinaryIoU(IoU):
             y_pred: Predictions.
             sample_weight: Weights that broadcast to the predictions.
         """
-        super().update_state(y_true, _dtypes.to_tensor(y_pred) >= self.threshold, sample_weight)
+        super().update_state(y_true, self._tensor(y_pred) >= self.threshold, sample_weight)
 
 
 class MeanIoU(IoU):

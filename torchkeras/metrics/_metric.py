@@ -4,7 +4,7 @@ import contextlib
 
 import torch
 
-from torchkeras import _dtypes, _state, config, dtype_policies, initializers, tree
+from torchkeras import _device, _dtypes, _state, config, dtype_policies, initializers, tree
 from torchkeras._configurable import Configurable
 from torchkeras._variable import Variable
 
@@ -118,6 +118,14 @@ class Metric(Configurable):
         for variable in self.variables:
             variable.data = variable.data.to(device)
         return self
+
+    def _tensor(self, value, dtype=None, device=None):
+        """What users hand over as a tensor without gradients; arrays go to the metric's device."""
+        if isinstance(value, torch.Tensor):
+            value = value.detach()
+        elif device is None:
+            device = self._variables[0].device if self._variables else _device.default_device()
+        return _dtypes.to_tensor(value, dtype, device)
 
     def update_state(self, *args, **kwargs):
         """Takes in one batch; a subclass writes this."""

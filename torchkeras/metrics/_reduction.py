@@ -65,11 +65,11 @@ class Sum(Metric):
             values: Tensor, array, list or number.
             sample_weight: Weights that broadcast to the values, or one for each sample.
         """
-        values = _dtypes.to_tensor(values, self._torch_dtype).detach()
+        values = self._tensor(values, self._torch_dtype)
         if values.device != self.total.device:
             self.to(values.device)
         if sample_weight is not None:
-            weights = _dtypes.to_tensor(sample_weight, values.dtype, values.device).detach()
+            weights = self._tensor(sample_weight, values.dtype, values.device)
             values = values * expand_weights(weights, values)
         self.total.add_(values.sum())
 
@@ -134,7 +134,7 @@ class Mean(Metric):
         """Weights in the shape of the values, and how many samples they stand for."""
         if sample_weight is None:
             return expand_weights(mask.to(values.device, values.dtype), values), samples
-        weights = _dtypes.to_tensor(sample_weight, values.dtype, values.device).detach()
+        weights = self._tensor(sample_weight, values.dtype, values.device)
         if weights.ndim == 0 and mask is None:
             samples = 1  # one weight for the batch: it counts as one sample
         weights = expand_weights(weights, values)
@@ -169,7 +169,7 @@ class MeanMetricWrapper(Mean):
     _integer_labels = False
 
     def __init__(self, fn, name=None, dtype=None, **kwargs):
-        Mean.__init__(self, name, dtype)
+        super().__init__(name=name, dtype=dtype)  # pyright: ignore[reportArgumentType]
         self.fn = fn
         self._fn_kwargs = kwargs
 

@@ -4,7 +4,6 @@ import warnings
 
 import torch
 
-from torchkeras import _dtypes
 from torchkeras.losses import cosine_similarity as _minus_cosine
 from torchkeras.losses import (
     log_cosh,
@@ -67,7 +66,7 @@ class RootMeanSquaredError(Mean):
             y_pred: Predictions.
             sample_weight: Weights that broadcast to the predictions, or one a sample.
         """
-        y_pred = _dtypes.to_tensor(y_pred, self._torch_dtype).detach()
+        y_pred = self._tensor(y_pred, self._torch_dtype)
         y_true, y_pred = align(y_true, y_pred)
         self._add(torch.square(y_pred - y_true), sample_weight, None)
 
@@ -235,7 +234,7 @@ class R2Score(Metric):
         Raises:
             ValueError: if the predictions are no matrix.
         """
-        y_pred = _dtypes.to_tensor(y_pred, self._torch_dtype).detach()
+        y_pred = self._tensor(y_pred, self._torch_dtype)
         y_true, y_pred = align(y_true, y_pred)
         if y_pred.ndim != 2:
             raise ValueError(
@@ -250,7 +249,7 @@ class R2Score(Metric):
             self.to(y_pred.device)
         y_true = y_true.detach()
         weights = 1.0 if sample_weight is None else sample_weight
-        weights = _dtypes.to_tensor(weights, y_pred.dtype, y_pred.device).detach()
+        weights = self._tensor(weights, y_pred.dtype, y_pred.device)
         weights = expand_weights(weights, y_pred)
         weighted = y_true * weights
         self.sum.add_(weighted.sum(0))

@@ -317,6 +317,13 @@ class Model(Trainer, Layer):
                 f"{input_shape}: {error}\nCall the model on data instead."
             ) from error
 
+    def _build_for_call(self, shapes):
+        if type(self).build is Model.build:
+            # The call that is under way makes the weights: nothing has to be traced first.
+            self._set_plain(built=True, _build_shapes=shapes)
+        else:
+            self.build(**shapes)
+
     # --- looking -------------------------------------------------------------------
 
     def get_layer(self, name=None, index=None):

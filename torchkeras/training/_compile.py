@@ -101,6 +101,8 @@ def match_outputs(given, y_pred, output_names, what, leaf):
             f"The model's outputs are a dict with the keys {list(y_pred)}, so `{what}` must be a "
             f"dict too. Received: a {type(given).__name__}"
         )
+    if not isinstance(given, (list, tuple)):
+        raise ValueError(f"Could not interpret {what} identifier: {given!r}")
     if len(given) == 1 and n == 1:
         return list(given)
     values = _flatten_until(given, leaf) if any(isinstance(g, (list, tuple)) for g in given) else given
@@ -227,6 +229,7 @@ class CompileMetrics:
         targets = flat_targets(y_true, y_pred, self.output_names, "y")
         names = self.output_names or [f"output_{i}" for i in range(len(outputs))]
         self.parts = []
+        seen = {}  # how often an output has a metric of that name
         for weighted, given in zip((False, True), self.given):
             for place, (metrics, name) in enumerate(zip(self._by_output(given, y_pred, names), names)):
                 for identifier in metrics:
@@ -234,14 +237,12 @@ class CompileMetrics:
                     if metric is None:
                         continue
                     label = metric.name
-                    if len(outputs) > 1:
-                        label = f"{name}_{label}"
+                    if weighted and (place, label) in seen:
+                        label = f"weighted_{label}"
+                    count = seen[place, label] = seen.get((place, label), -1) + 1
+                    label = f"{label}_{count}" if count else label
+                    label = f"{name}_{label}" if len(outputs) > 1 else label
                     self.parts.append((place, metric, label, weighted))
-        seen = {}
-        for i, (place, metric, label, weighted) in enumerate(self.parts):
-            count = seen[label] = seen.get(label, -1) + 1
-            if count:
-                self.parts[i] = (place, metric, f"{label}_{count}", weighted)
         self.single = len(outputs) == 1
         return self
 

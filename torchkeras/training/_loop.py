@@ -232,14 +232,17 @@ def fit(
                 _looked_at(callbacks.on_train_batch_end, callbacks.has_train_batch_hooks),
                 model,
             )
-            logs = dict(sorted(numbers(result).items()))
+            logs = numbers(result)
             if validation_batches is not None and _validates(epoch, validation_freq):
                 values = _evaluate(model, validation_batches, callbacks)
-                logs.update({f"val_{k}": v for k, v in sorted(values.items())})
+                logs.update({f"val_{k}": v for k, v in values.items()})
+            logs = dict(sorted(logs.items()))
             source.on_epoch_end()
             callbacks.on_epoch_end(epoch, logs)
             if model.stop_training or batches.exhausted:
                 break
+        if getattr(model.optimizer, "use_ema", False) and epochs > 0:
+            model.optimizer.finalize_variable_values(model.trainable_variables)
         callbacks.on_train_end(logs)
     finally:
         # Also after Ctrl-C: the model is as usable as before, and keeps its history.

@@ -213,8 +213,6 @@ class Trainer:
         if not cache.variables:
             warnings.warn("The model does not have any trainable weights.", stacklevel=2)
             return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
-        if not optimizer.built:
-            optimizer.build(cache.variables)
         if cache.scales:
             loss = optimizer.scale_loss(loss)
         loss.backward()
@@ -503,6 +501,7 @@ class Trainer:
         x, y, sample_weight = self._batch(x, y, sample_weight)
         if class_weight is not None:
             sample_weight = _data.class_weights_of(y, class_weight)
+        self.reset_metrics()
         with _mode(self, True):
             logs = self.make_train_function()(iter([(x, y, sample_weight)]))
         return _results(logs, return_dict)
@@ -511,6 +510,7 @@ class Trainer:
         """The loss and metrics on one batch."""
         self._need_compiled("test_on_batch")
         x, y, sample_weight = self._batch(x, y, sample_weight)
+        self.reset_metrics()
         with _mode(self, False):
             logs = self.make_test_function()(iter([(x, y, sample_weight)]))
         return _results(logs, return_dict)
@@ -544,6 +544,8 @@ class _StepCache:
         self.version = _state.version
         self.takes_training = _call.signature(model).has_training
         self.variables = list(model.trainable_variables)
+        if isinstance(model.optimizer, TorchOptimizer) and self.variables:
+            model.optimizer.build(self.variables)
         self.scales = getattr(model.optimizer, "loss_scale_factor", None) is not None
         self.adds_losses = bool(model._regularized()) or any(
             "_loss_stamp" in layer.__dict__ for layer in model._flatten_layers()
