@@ -1,5 +1,7 @@
 """The hooks that training, evaluation and prediction call."""
 
+from typing import Any
+
 
 class Callback:
     """Base of all callbacks: a subclass overrides the hooks it wants.
@@ -21,9 +23,8 @@ class Callback:
     """
 
     # Also there for a subclass that does not call `super().__init__()`.
-    model = None
-    params = None
-    validation_data = None
+    model: Any = None
+    params: Any = None
 
     def __init__(self):
         pass

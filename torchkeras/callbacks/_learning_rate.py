@@ -9,10 +9,9 @@ from torchkeras.callbacks._monitor import Monitor, number
 
 
 def _rate(model):
-    optimizer = getattr(model, "optimizer", None)
-    if not hasattr(optimizer, "learning_rate"):
+    if not hasattr(getattr(model, "optimizer", None), "learning_rate"):
         raise ValueError('Optimizer must have a "learning_rate" attribute.')
-    return float(optimizer.learning_rate)
+    return float(model.optimizer.learning_rate)
 
 
 class LearningRateScheduler(Callback):
@@ -45,7 +44,7 @@ class LearningRateScheduler(Callback):
             rate = self.schedule(epoch, rate)
         except TypeError:  # a function of the epoch alone
             rate = self.schedule(epoch)
-        if not isinstance(rate, (float, np.float32, np.float64)):
+        if not isinstance(rate, (float, np.floating)):
             raise ValueError(
                 f"The output of the `schedule` function should be a float. Got: {rate}"
             )

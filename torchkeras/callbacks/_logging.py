@@ -2,6 +2,7 @@
 
 import csv
 import os
+from typing import Any
 
 import numpy as np
 
@@ -74,7 +75,7 @@ class CSVLogger(Callback):
         self.writer = None
         self.keys = None
         self.append_header = True
-        self.csv_file = None
+        self.csv_file: Any = None
 
     def on_train_begin(self, logs=None):
         """Opens the file."""
@@ -82,7 +83,8 @@ class CSVLogger(Callback):
             exists = os.path.exists(self.filename) and os.path.getsize(self.filename) > 0
             self.append_header = not exists
         self._close()
-        self.csv_file = open(self.filename, "a" if self.append else "w", newline="")
+        mode = "a" if self.append else "w"
+        self.csv_file = open(self.filename, mode, newline="")  # noqa: SIM115
         self.writer = None
         self.keys = None
 

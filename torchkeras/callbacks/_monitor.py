@@ -2,6 +2,7 @@
 
 import operator
 import warnings
+from typing import Any
 
 from torchkeras import tree
 from torchkeras.callbacks._callback import Callback
@@ -18,7 +19,7 @@ class Monitor(Callback):
         min_delta: How much a value must be better to count as an improvement.
     """
 
-    def __init__(self, monitor="val_loss", mode="auto", initial_value=None, min_delta=0):
+    def __init__(self, monitor="val_loss", mode="auto", initial_value=None, min_delta=0.0):
         super().__init__()
         if mode not in ("auto", "min", "max"):
             warnings.warn(
@@ -30,7 +31,7 @@ class Monitor(Callback):
         self.mode = mode
         self.best = initial_value
         self.min_delta = abs(min_delta)
-        self.monitor_op = None
+        self.monitor_op: Any = None
 
     def _set_monitor_op(self):
         """Finds out which way is better.

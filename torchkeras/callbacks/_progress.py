@@ -129,11 +129,11 @@ class ProgbarLogger(Callback):
         now = time.perf_counter()
         step = self._step_seconds(now)
         if self.target is None:
-            line = f"{self.seen:>7}/Unknown {_duration(now - self._start)} {_rate(step)}"
+            line = f"{self.seen:>7}/Unknown {now - self._start:.0f}s {_rate(step)}"
         else:
             left = step * max(self.target - self.seen, 0)
             count = f"{self.seen:>{len(str(self.target))}}/{self.target}"
-            line = f"{count} \0 {_duration(left)} {_rate(step)}"
+            line = f"{count} \0 {_remaining(left)} {_rate(step)}"
         line = (line + _values(logs)).replace("{", "{{").replace("}", "}}")
         line = line.replace("\0", f"{{bar:{_WIDTH}}}")
         if self._bar is None:
@@ -163,7 +163,7 @@ class ProgbarLogger(Callback):
         # Where the number of steps was not known it is now.
         self.target = self.seen if self.target is None else self.target
         count = f"{self.seen}/{self.target}"
-        took = _duration(now - self._start)
+        took = f"{now - self._start:.0f}s"
         if self.verbose == 1:
             line = f"{count} {_bar_mark(sys.stdout) * _WIDTH} {took} {step}{_values(logs)}"
         else:
@@ -181,10 +181,10 @@ def _is_live(stream):
 
 def _bar_mark(stream):
     try:
-        "━".encode(getattr(stream, "encoding", None) or "ascii")
-        return "━"
+        "━".encode(getattr(stream, "encoding", None) or "utf-8")
     except UnicodeEncodeError:
         return "="
+    return "━"
 
 
 def _values(logs):
@@ -199,7 +199,7 @@ def _values(logs):
     return text
 
 
-def _duration(seconds):
+def _remaining(seconds):
     if seconds > 3600:
         return f"{int(seconds // 3600)}:{int(seconds % 3600 // 60):02d}:{int(seconds % 60):02d}"
     if seconds > 60:

@@ -649,6 +649,9 @@ class Layer(Operation, nn.Module):
         if buffer is not None:
             cast = self._cast_to
             return buffer if cast is None else _cast(buffer, cast)
+        found = getattr(type(self), name, None)
+        if isinstance(found, property):  # it raised an AttributeError: let it say so again
+            return found.fget(self)
         return nn.Module.__getattr__(self, name)
 
     def __delattr__(self, name):

@@ -172,6 +172,8 @@ class MeanMetricWrapper(Mean):
         super().__init__(name=name, dtype=dtype)  # pyright: ignore[reportArgumentType]
         self.fn = fn
         self._fn_kwargs = kwargs
+        if getattr(fn, "__module__", None) and _objects.public_path(fn) == "keras.losses":
+            self._direction = type(self)._direction or "down"
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         """Takes in one batch.

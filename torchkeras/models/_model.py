@@ -55,11 +55,11 @@ class Model(Trainer, Layer):
             given = {**dict(zip(names, args)), **kwargs}
             inputs, outputs = given.pop("inputs"), given.pop("outputs")
             Layer.__init__(self, **given)
-            Trainer.__init__(self)
+            self._init_trainer()
             self._init_graph(inputs, outputs)
         else:
             Layer.__init__(self, *args, **kwargs)
-            Trainer.__init__(self)
+            self._init_trainer()
 
     def _init_graph(self, inputs, outputs):
         for role, structure in (("inputs", inputs), ("outputs", outputs)):
@@ -436,14 +436,9 @@ def _is_functional(args, kwargs):
 
 
 def _output_names(graph):
-    """The names of the outputs: their layers', made unique."""
-    if isinstance(graph.outputs, dict):
-        keys = list(tree.flatten_with_path(graph.outputs))
-        return ["_".join(map(str, path)) for path, _ in keys]
+    """The names of the layers that the outputs come from, made unique."""
     names = []
     for symbol in graph.flat_outputs:
         name = symbol._keras_history.operation.name
         names.append(name if name not in names else f"{name}_{names.count(name)}")
     return names
-
-

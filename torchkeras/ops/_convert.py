@@ -86,15 +86,35 @@ def _beside(value, other):
     """A value as a tensor beside another; a number is weak and stays on the CPU."""
     if not isinstance(value, _NUMBERS):
         return as_tensor(value, device=other.device)
-    own, dtype = _dtypes.TORCH[_dtypes.result_type(type(value))], other.dtype
-    if isinstance(value, bool) or torch.promote_types(own, dtype) is own is not dtype:
-        dtype = own
-        if isinstance(value, int) and other.dtype is not torch.bool:
-            dtype = other.dtype  # a weak int is no wider than the other integer
-    elif isinstance(value, float) and not (dtype.is_floating_point or dtype.is_complex):
-        dtype = own
-    elif isinstance(value, float) and dtype.is_floating_point:
-        pass
-    elif isinstance(value, complex) and not dtype.is_complex:
-        dtype = torch.promote_types(own, dtype)
+    kind, dtype = _kind(value), other.dtype
+    if _NUMBERS.index(kind) > _rank(dtype):  # only a number of a higher kind matters
+        dtype = _dtypes.TORCH[_dtypes.result_type(dtype, kind)]
     return torch.tensor(value, dtype=dtype)
+
+
+def _kind(number):
+    return next(kind for kind in _NUMBERS if isinstance(number, kind))
+
+
+def _rank(dtype):
+    if dtype.is_complex:
+        return 3
+    return 2 if dtype.is_floating_point else int(dtype is not torch.bool)
+
+
+def promoted(*xs, least=()):
+    """Tensors of the one element type that `result_type` gives, on one device.
+
+    Args:
+        *xs: Tensors, arrays, lists and numbers, of which numbers are weak.
+        least: Types that take part in the promotion.
+    """
+    if not least and all(isinstance(x, Tensor) for x in xs):
+        dtype = xs[0].dtype
+        if dtype not in WIDE and all(x.dtype is dtype for x in xs):
+            return xs
+    device = next((x.device for x in xs if isinstance(x, Tensor)), None)
+    kinds = [_kind(x) if isinstance(x, _NUMBERS) else None for x in xs]
+    xs = [as_tensor(x, device=device) if k is None else x for x, k in zip(xs, kinds)]
+    name = _dtypes.result_type(*(k or x.dtype for x, k in zip(xs, kinds)), *least)
+    return [_dtypes.to_tensor(x, name, device or _device.default_device()) for x in xs]

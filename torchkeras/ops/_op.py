@@ -6,8 +6,24 @@ from torchkeras.graph._operation import FunctionOperation
 from torchkeras.graph._tensor import KerasTensor, is_symbolic
 
 
-def op(function):
+class _RuledOperation(FunctionOperation):
+    """A function whose output symbols a rule gives, because values decide the shape."""
+
+    def __init__(self, function, rule):
+        super().__init__(function)
+        self.rule = rule
+
+    def compute_output_spec(self, *args, **kwargs):
+        return self.rule(*args, **kwargs)
+
+
+def op(function=None, *, rule=None):
     """Decorator: on tensors the function itself, on symbols one recorded node.
+
+    Args:
+        function: The function.
+        rule: Takes the same arguments, some of them symbols, and returns the symbols of the
+            outputs; default: they are found out by running the function.
 
     Example:
         >>> from torchkeras.ops import op
@@ -17,15 +33,21 @@ def op(function):
         >>> double(torch.ones(2)), double(torchkeras.Input((3,))).shape
         (tensor([2., 2.]), (None, 3))
     """
+    if function is None:
+        return functools.partial(op, rule=rule)
+
+    def symbolic(args, kwargs):
+        operation = _RuledOperation(function, rule) if rule else FunctionOperation(function)
+        return operation.symbolic_call(*args, **kwargs)
 
     @functools.wraps(function)
     def wrapper(*args, **kwargs):
         for arg in args:
             cls = arg.__class__
-            if cls is KerasTensor or ((cls is list or cls is tuple) and is_symbolic(arg)):
-                return FunctionOperation(function).symbolic_call(*args, **kwargs)
+            if cls is KerasTensor or ((cls is list or cls is tuple or cls is dict) and is_symbolic(arg)):
+                return symbolic(args, kwargs)
         if kwargs and is_symbolic(kwargs):
-            return FunctionOperation(function).symbolic_call(*args, **kwargs)
+            return symbolic(args, kwargs)
         return function(*args, **kwargs)
 
     return wrapper

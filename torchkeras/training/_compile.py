@@ -87,15 +87,13 @@ def match_outputs(given, y_pred, output_names, what, leaf):
     if leaf(given):
         return [given] * n
     if isinstance(given, dict):
-        paths = [_path_name(path) for path, _ in tree.flatten_with_path(y_pred)]
-        keys = paths if isinstance(y_pred, dict) else output_names
-        unknown = [k for k in given if k not in keys and k not in output_names]
+        unknown = [k for k in given if k not in output_names]
         if unknown:
             raise ValueError(
                 f"In the dict argument `{what}`, key '{unknown[0]}' does not correspond to any "
-                f"model output. Expected keys among {list(dict.fromkeys([*keys, *output_names]))}."
+                f"model output. Expected keys among {output_names}."
             )
-        return [given.get(k, given.get(name)) for k, name in zip(keys, output_names)]
+        return [given.get(name) for name in output_names]
     if isinstance(y_pred, dict):
         raise ValueError(
             f"The model's outputs are a dict with the keys {list(y_pred)}, so `{what}` must be a "
@@ -120,8 +118,12 @@ def _flatten_until(given, leaf):
     return [x for g in given for x in _flatten_until(g, leaf)]
 
 
-def _path_name(path):
-    return path[0] if len(path) == 1 else "_".join(map(str, path))
+def names_of(y_pred, output_names):
+    """The names by which the outputs are spoken of: the keys of a dict, else their layers' names."""
+    if isinstance(y_pred, dict):
+        paths = [path for path, _ in tree.flatten_with_path(y_pred)]
+        return [path[0] if len(path) == 1 else "_".join(map(str, path)) for path in paths]
+    return output_names or [f"output_{i}" for i in range(len(tree.flatten(y_pred)))]
 
 
 class CompileLoss:
@@ -134,7 +136,7 @@ class CompileLoss:
 
     def build(self, y_pred):
         flat = tree.flatten(y_pred)
-        names = self.output_names or [f"output_{i}" for i in range(len(flat))]
+        names = names_of(y_pred, self.output_names)
         given = match_outputs(self.given, y_pred, names, "loss", _is_one_loss)
         weights = match_outputs(
             self.weights, y_pred, names, "loss_weights", lambda w: isinstance(w, (int, float))
@@ -189,10 +191,7 @@ def flat_targets(y_true, y_pred, output_names, what):
     if y_true is None:
         return [None] * len(outputs)
     if isinstance(y_true, dict):
-        if isinstance(y_pred, dict):
-            keys = [_path_name(path) for path, _ in tree.flatten_with_path(y_pred)]
-        else:
-            keys = output_names
+        keys = names_of(y_pred, output_names)
         if not any(k in y_true for k in keys) and len(y_true) == len(outputs) == 1:
             return list(y_true.values())
         unknown = [k for k in y_true if k not in keys]
@@ -205,10 +204,11 @@ def flat_targets(y_true, y_pred, output_names, what):
     return tree.flatten(y_true)
 
 
-class CompileMetrics:
-    """The metrics of all outputs, made from names once the outputs' shapes are known."""
+class CompileMetrics(Metric):
+    """The metrics of all outputs as one, made from names once the outputs' shapes are known."""
 
     def __init__(self, metrics, weighted_metrics, output_names):
+        super().__init__(name="compile_metrics")
         self.given = (metrics, weighted_metrics)
         self.output_names = output_names
         self.parts = None
@@ -227,7 +227,7 @@ class CompileMetrics:
     def build(self, y_true, y_pred):
         outputs = tree.flatten(y_pred)
         targets = flat_targets(y_true, y_pred, self.output_names, "y")
-        names = self.output_names or [f"output_{i}" for i in range(len(outputs))]
+        names = names_of(y_pred, self.output_names)
         self.parts = []
         seen = {}  # how often an output has a metric of that name
         for weighted, given in zip((False, True), self.given):

@@ -61,9 +61,11 @@ def numbers(logs):
             "A train, test or predict step must return a dict from names to values for the logs. "
             f"Received: {type(logs).__name__}"
         )
-    result = dict(logs)
+    result = {}
+    for key, value in logs.items():  # a metric of several values
+        result.update(value if isinstance(value, dict) else {key: value})
     scalars = {
-        k: v for k, v in logs.items() if isinstance(v, torch.Tensor) and v.numel() == 1
+        k: v for k, v in result.items() if isinstance(v, torch.Tensor) and v.numel() == 1
     }
     if scalars:
         stacked = torch.stack([v.detach().reshape(()).double() for v in scalars.values()])

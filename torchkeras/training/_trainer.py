@@ -12,8 +12,8 @@ from torchkeras.layers import _call
 from torchkeras.metrics import Mean
 from torchkeras.training import _data, _loop
 from torchkeras.training._compile import CompileLoss, CompileMetrics
-from torchkeras.training._data import unpack_x_y_sample_weight
 from torchkeras.training._torch_optim import TorchOptimizer, is_torch_optimizer
+from torchkeras.utils._batch import unpack_x_y_sample_weight
 
 _context = _call.context
 
@@ -27,7 +27,7 @@ _NOT_COPIED = dict.fromkeys(
 class Trainer:
     """The half of `Model` that trains."""
 
-    def __init__(self):
+    def _init_trainer(self):
         self.__dict__.update(
             **_NOT_COPIED,
             compiled=False,
@@ -151,13 +151,13 @@ class Trainer:
 
     @property
     def metrics(self):
-        """All metrics: the loss, those of layers, those `compile` was given."""
+        """All metrics: the loss, those of layers, and those `compile` was given, as one."""
         found = [] if self._loss_tracker is None else [self._loss_tracker]
         found += super().metrics
         if self._compile_loss is not None:
             found += self._compile_loss.metrics
         if self._compile_metrics is not None:
-            found += self._compile_metrics.metrics
+            found.append(self._compile_metrics)
         return list({id(m): m for m in found}.values())
 
     @property
@@ -168,18 +168,12 @@ class Trainer:
     def get_metrics_result(self):
         """Dict from name to value of all metrics, as they stand now."""
         results = {}
-        compiled = self._compile_metrics
-        held = {id(m) for m in compiled.metrics} if compiled is not None else ()
         for metric in self.metrics:
-            if id(metric) in held:
-                continue
             value = metric.result()
             if isinstance(value, dict):
                 results.update(value)
             else:
                 results[metric.name] = value
-        if compiled is not None:
-            results.update(compiled.result())
         return results
 
     def reset_metrics(self):

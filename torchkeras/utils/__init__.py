@@ -11,6 +11,7 @@ from torchkeras.saving import (
     register_keras_serializable,
     serialize_keras_object,
 )
+from torchkeras.utils._batch import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from torchkeras.utils._labels import normalize, to_categorical
 from torchkeras.utils._py_dataset import PyDataset, Sequence
 from torchkeras.utils._session import clear_session, standardize_dtype
@@ -26,9 +27,11 @@ __all__ = [
     "get_registered_name",
     "get_registered_object",
     "normalize",
+    "pack_x_y_sample_weight",
     "register_keras_serializable",
     "serialize_keras_object",
     "set_random_seed",
     "standardize_dtype",
     "to_categorical",
+    "unpack_x_y_sample_weight",
 ]

@@ -1,0 +1,355 @@
+"""Every check on every row of the table of layers."""
+
+import copy
+import functools
+import inspect
+import pickle
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pytest
+import torch
+
+import torchkeras
+from torchkeras import _dtypes, layers, tree
+from torchkeras.layers import Layer
+
+from tests.layers.cases import CASES, Args, arguments, map_shapes
+
+TOLERANCE = {"rtol": 1e-5, "atol": 1e-5}
+# Tested in files of their own: they compute nothing by themselves.
+ELSEWHERE = {"Input", "InputLayer", "InputSpec", "Layer", "Wrapper"}
+
+every_case = pytest.mark.parametrize("case", CASES, ids=[c.id for c in CASES])
+
+
+def cases_but(check):
+    """The cases that a check applies to."""
+    rows = [c for c in CASES if check not in c.skip]
+    return pytest.mark.parametrize("case", rows, ids=[c.id for c in rows])
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread():
+    """Tensors are tiny here: a second thread only makes the kernels wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def tensors(value, grad=False):
+    def tensor(array):
+        x = torch.tensor(array)
+        return x.requires_grad_() if grad and x.is_floating_point() else x
+
+    return tree.map_structure(tensor, value)
+
+
+def call(layer, args, case, **kwargs):
+    mask = case.mask_array()
+    if mask is not None:
+        kwargs["mask"] = torch.tensor(mask)
+    return layer(*args, **kwargs)
+
+
+def flat(outputs):
+    return [x.detach().float().numpy() for x in tree.flatten(outputs)]
+
+
+def built(case, framework=torchkeras, **more):
+    """The layer after one call, with the weights of the row; and its arguments."""
+    torch.manual_seed(0)
+    layer = case.make(framework, **more)
+    args = tensors(case.inputs())
+    call(layer, args, case)
+    layer.set_weights(case.weight_values(layer.get_weights()))
+    return layer, args
+
+
+def weighted_sum(outputs):
+    """A scalar with another weight for each value of the outputs."""
+    total = 0.0
+    for i, x in enumerate(tree.flatten(outputs)):
+        factors = np.random.default_rng(i).normal(size=tuple(x.shape)).astype("float32")
+        total = total + (x * torch.tensor(factors)).sum()
+    return total
+
+
+def run(case, framework):
+    """All numbers of a row: outputs in both modes, weights after training, gradients."""
+    layer, args = built(case, framework)
+    weights = layer.get_weights()
+    inference = call(layer, args, case, training=False)
+    training = None if case.random else call(layer, args, case, training=True)
+    after = layer.get_weights()
+    layer.set_weights(weights)
+    args = tensors(case.inputs(), grad=True)
+    loss = weighted_sum(call(layer, args, case, training=not case.random))
+    trainable = [getattr(w, "value", w) for w in layer.trainable_weights]
+    wanted = [x for x in (*trainable, *tree.flatten(args)) if x.requires_grad]
+    grads = torch.autograd.grad(loss, wanted, allow_unused=True) if wanted else []
+    return SimpleNamespace(
+        weights=weights,
+        inference=inference,
+        training=training,
+        after=after,
+        losses=[float(x) for x in layer.losses],
+        grads=[None if g is None else g.numpy() for g in grads],
+        weight_count=len(trainable),
+    )
+
+
+@functools.cache
+def ours(index):
+    return run(CASES[index], torchkeras)
+
+
+@functools.cache
+def oracle(index):
+    return run(CASES[index], keras)
+
+
+def both(case):
+    index = next(i for i, c in enumerate(CASES) if c is case)
+    return ours(index), oracle(index)
+
+
+def assert_close(first, second, **tolerance):
+    first, second = flat(first), flat(second)
+    assert len(first) == len(second)
+    for a, b in zip(first, second):
+        assert a.shape == b.shape
+        np.testing.assert_allclose(a, b, **(tolerance or TOLERANCE))
+
+
+# --- the table -------------------------------------------------------------------------
+
+
+def test_every_public_layer_has_a_case():
+    public = {name for name in layers.__all__ if inspect.isclass(getattr(layers, name))}
+    covered = {getattr(layers, c.layer) for c in CASES}
+    missing = {n for n in public if getattr(layers, n) not in covered} - ELSEWHERE
+    assert not missing, f"rows are missing in cases.py for {sorted(missing)}"
+
+
+def test_ids_are_unique():
+    ids = [c.id for c in CASES]
+    assert len(set(ids)) == len(ids)
+
+
+# --- shapes ----------------------------------------------------------------------------
+
+
+def shapes_of(outputs):
+    return tree.map_structure(lambda x: tuple(x.shape), outputs)
+
+
+def as_nested(shapes):
+    """Tuples and lists alike: a list of shapes is as good as a tuple of them."""
+    if isinstance(shapes, list | tuple):
+        return [as_nested(s) for s in shapes]
+    return shapes
+
+
+def free_batch(shape):
+    return as_nested(map_shapes(lambda s: (None, *s[1:]), _lists(shape)))
+
+
+def _lists(shape):
+    """A structure of shapes with every tuple of shapes made a list."""
+    if isinstance(shape, list | tuple) and shape and not isinstance(shape[0], int | None):
+        return [_lists(s) for s in shape]
+    return tuple(shape)
+
+
+@every_case
+def test_shapes(case):
+    layer, args = built(case)
+    assert [tuple(w.shape) for w in layer.weights] == case.weights
+    real = call(layer, args, case)
+    assert as_nested(shapes_of(real)) == as_nested(case.output)
+
+    names = list(inspect.signature(layer.compute_output_shape).parameters)
+    computed = layer.compute_output_shape(*arguments(case.shape)[: len(names)])
+    assert as_nested(tree.map_shape_structure(tuple, computed)) == as_nested(case.output)
+
+    symbols = map_shapes(lambda s: symbol(case, s), case.shape)
+    outputs = case.make(torchkeras)(*arguments(symbols))
+    assert as_nested(shapes_of(outputs)) == free_batch(case.output)
+    kinds = [_dtypes.standardize_dtype(x.dtype) for x in tree.flatten(real)]
+    assert [x.dtype for x in tree.flatten(outputs)] == kinds
+
+
+def symbol(case, shape):
+    dtype = "int32" if case.kind == "int" else None
+    return torchkeras.Input(batch_shape=(None, *shape[1:]), dtype=dtype)
+
+
+# --- numbers ---------------------------------------------------------------------------
+
+
+@every_case
+def test_values(case):
+    mine, theirs = both(case)
+    assert [w.shape for w in mine.weights] == [w.shape for w in theirs.weights]
+    assert_close(mine.inference, theirs.inference)
+    if not case.random:
+        assert_close(mine.training, theirs.training)
+        for a, b in zip(mine.after, theirs.after):
+            np.testing.assert_allclose(a, b, **TOLERANCE)
+    np.testing.assert_allclose(mine.losses, theirs.losses, **TOLERANCE)
+
+
+@every_case
+def test_gradients(case):
+    mine, theirs = both(case)
+    assert all(g is not None for g in mine.grads[: mine.weight_count])
+    if case.random:
+        return
+    assert len(mine.grads) == len(theirs.grads)
+    for a, b in zip(mine.grads, theirs.grads):
+        a, b = (np.zeros(()) if g is None else g for g in (a, b))
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=2e-5)
+
+
+@every_case
+def test_training_differs(case):
+    layer, args = built(case)
+    torch.manual_seed(1)
+    plain, trained = (flat(call(layer, args, case, training=t)) for t in (False, True))
+    differs = any(not np.array_equal(a, b) for a, b in zip(plain, trained))
+    assert differs == case.train_differs
+    # The mode of the module is as good as the argument.
+    layer.set_weights(case.weight_values(layer.get_weights()))
+    torch.manual_seed(1)
+    layer.train()
+    by_mode = flat(call(layer, args, case))
+    assert any(not np.array_equal(a, b) for a, b in zip(plain, by_mode)) == case.train_differs
+    layer.eval()
+    layer.set_weights(case.weight_values(layer.get_weights()))
+    for a, b in zip(plain, flat(call(layer, args, case))):
+        np.testing.assert_array_equal(a, b)
+
+
+# --- configs and copies ----------------------------------------------------------------
+
+
+@cases_but("config")
+def test_config(case):
+    layer, args = built(case, name="given")
+    config = layer.get_config()
+    again = type(layer).from_config(copy.deepcopy(config))
+    assert again.get_config() == config
+    call(again, args, case)
+    again.set_weights(layer.get_weights())
+    assert_close(call(again, args, case), call(layer, args, case))
+
+
+@cases_but("keras_config")
+def test_config_is_that_of_keras(case):
+    config = case.make(torchkeras, name="given").get_config()
+    theirs = case.make(keras, name="given").get_config()
+    assert set(config) == set(theirs)
+    assert plain_config(config) == plain_config(theirs)
+    getattr(keras.layers, case.layer).from_config(copy.deepcopy(config))
+    again = getattr(layers, case.layer).from_config(copy.deepcopy(theirs))
+    assert again.get_config() == config
+
+
+def plain_config(config):
+    """A config with tuples as lists, and without what only a built layer has."""
+    if isinstance(config, dict):
+        return {k: plain_config(v) for k, v in config.items() if k != "build_config"}
+    if isinstance(config, list | tuple):
+        return [plain_config(v) for v in config]
+    return config
+
+
+@every_case
+def test_state_dict(case):
+    layer, args = built(case)
+    other = case.make(torchkeras)
+    call(other, args, case)
+    state = layer.state_dict()
+    assert len({v.data_ptr() for v in state.values()}) == len(state)
+    other.load_state_dict(state)
+    assert_close(call(other, args, case), call(layer, args, case), rtol=0, atol=0)
+
+
+@every_case
+def test_deepcopy(case):
+    layer, args = built(case)
+    other = copy.deepcopy(layer)
+    expected = call(layer, args, case)
+    assert_close(call(other, args, case), expected, rtol=0, atol=0)
+    for weight in layer.weights:  # the copy has weights of its own
+        weight.data.zero_()
+    assert_close(call(other, args, case), expected, rtol=0, atol=0)
+
+
+@cases_but("pickle")
+def test_pickle(case):
+    layer, args = built(case)
+    other = pickle.loads(pickle.dumps(layer))
+    assert_close(call(other, args, case), call(layer, args, case), rtol=0, atol=0)
+
+
+# --- surroundings ----------------------------------------------------------------------
+
+
+@cases_but("bfloat16")
+def test_bfloat16(case):
+    layer, args = built(case)
+    expected = call(layer, args, case)
+    policy = torchkeras.config.dtype_policy()
+    torchkeras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        mixed, _ = built(case)
+    finally:
+        torchkeras.config.set_dtype_policy(policy)
+    assert {w.dtype for w in mixed.weights} <= {torch.float32}
+    outputs = call(mixed, args, case)
+    assert {x.dtype for x in tree.flatten(outputs)} == {torch.bfloat16}
+    assert_close(outputs, expected, rtol=0.05, atol=0.1)
+    trained = call(mixed, tensors(case.inputs(), grad=True), case, training=True)
+    assert {x.dtype for x in tree.flatten(trained)} == {torch.bfloat16}
+    if mixed.trainable_weights:
+        weighted_sum(trained).backward()
+        assert {w.grad.dtype for w in mixed.trainable_weights} == {torch.float32}
+
+
+@every_case
+def test_functional(case):
+    layer, args = built(case)
+    symbols = map_shapes(lambda s: symbol(case, s), case.shape)
+    inputs, data, kwargs = tree.flatten(symbols), tree.flatten(args), {}
+    mask = case.mask_array()
+    if mask is not None:
+        kwargs["mask"] = torchkeras.Input(mask.shape[1:], dtype="bool")
+        inputs, data = [*inputs, kwargs["mask"]], [*data, torch.tensor(mask)]
+    outputs = layer(*arguments(symbols), **kwargs)
+    model = torchkeras.Model(inputs, tree.flatten(outputs))
+    expected = call(layer, args, case)
+    assert_close(model(data), expected)
+    predicted = model.predict([x.numpy() for x in data], verbose=0)
+    assert_close([torch.tensor(x) for x in tree.flatten(predicted)], expected)
+
+
+def _first_of_each_kind():
+    """For checks that take long: the rows of a class that differ in more than a number."""
+    seen = {}
+    for case in CASES:
+        key = (case.layer, case.mask is not None, str(case.kwargs.get("padding")))
+        seen.setdefault(key, case)
+    return list(seen.values())
+
+
+@pytest.mark.parametrize("case", _first_of_each_kind(), ids=lambda c: c.id)
+def test_compile(case):
+    layer, args = built(case)
+    torch._dynamo.reset()
+    compiled = torch.compile(layer, fullgraph=True, backend="eager")
+    with torch.no_grad():
+        assert_close(call(compiled, args, case), call(layer, args, case))

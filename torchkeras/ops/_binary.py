@@ -1,0 +1,635 @@
+"""Functions of two tensors whose shapes are broadcast together."""
+
+import builtins
+
+import torch
+
+from torchkeras import config
+from torchkeras.ops._convert import floating, pair, promoted, tensor
+from torchkeras.ops._op import op
+
+
+@op
+def add(x1, x2):
+    """Sum of two tensors.
+
+    Args:
+        x1: Tensor, array, list or number.
+        x2: The same; the shapes are broadcast together.
+
+    Example:
+        >>> torchkeras.ops.add([1.0, 2.0], 3)
+    """
+    return torch.add(*pair(x1, x2))
+
+
+@op
+def allclose(x1, x2, rtol=1e-05, atol=1e-08, equal_nan=False):
+    """Whether all elements are close, as `isclose` says.
+
+    Args:
+        x1: Tensor, array, list or number.
+        x2: The same; the shapes are broadcast together.
+        rtol: Tolerance relative to ``x2``.
+        atol: Absolute tolerance.
+        equal_nan: Whether nan is close to nan.
+
+    Example:
+        >>> torchkeras.ops.allclose([1.0, 2.0], [1.0, 2.0 + 1e-9])
+    """
+    return torch.all(isclose(x1, x2, rtol, atol, equal_nan))
+
+
+@op
+def arctan2(x1, x2):
+    """Angle of the points ``(x2, x1)``, from -pi to pi.
+
+    Args:
+        x1: Tensor, array, list or number.
+        x2: The same; the shapes are broadcast together.
+
+    Example:
+        >>> torchkeras.ops.arctan2([1.0, 0.0], [0.0, -1.0])
+    """
+    return torch.arctan2(*promoted(x1, x2, least=(float,)))
+
+
+@op
+def bitwise_and(x, y):
+    """Bits that are set in both.
+
+    Args:
+        x: Tensor of integers or booleans.
+        y: The same; the shapes are broadcast together.
+
+    Example:
+        >>> torchkeras.ops.bitwise_and([6], [3])
+    """
+    return torch.bitwise_and(*pair(x, y))
+
+
+@op
+def bitwise_left_shift(x, y):
+    """Bits moved up: ``x * 2**y``.
+
+    Args:
+        x: Tensor of integers.
+        y: The same; the shapes are broadcast together.
+
+    Example:
+        >>> torchkeras.ops.bitwise_left_shift([3], [2])
+    """
+    return torch.bitwise_left_shift(*pair(x, y))
+
+
+@op
+def bitwise_or(x, y):
+    """Bits that are set in either.
+
+    Args:
+        x: Tensor of integers or booleans.
+        y: The same; the shapes are broadcast together.
+
+    Example:
+        >>> torchkeras.ops.bitwise_or([6], [3])
+    """
+    return torch.bitwise_or(*pair(x, y))
+
+
+@op
+def bitwise_right_shift(x, y):
+    """Bits moved down: ``x // 2**y``.
+
+    Args:
+        x: Tensor of integers.
+        y: The same; the shapes are broadcast together.
+
+    Example:
+        >>> torchkeras.ops.bitwise_right_shift([12], [2])
+    """
+    return torch.bitwise_right_shift(*pair(x, y))
+
+
+@op
+def bitwise_xor(x, y):
+    """Bits that are set in one only.
+
+    Args:
+        x: Tensor of integers or booleans.
+        y: The same; the shapes are broadcast together.
+
+    Example:
+        >>> torchkeras.ops.bitwise_xor([6], [3])
+    """
+    return torch.bitwise_xor(*pair(x, y))
+
+
+@op
+def divide(x1, x2):
+    """Quotient of two tensors, a float.
+
+    Args:
+        x1: Tensor, array, list or number.
+        x2: The same; the shapes are broadcast together.
+
+    Example:
+        >>> torchkeras.ops.divide([1, 4], 2)
+    """
+    x1, x2 = pair(x1, x2)
+    return torch.divide(floating(x1), floating(x2)) if _integers(x1, x2) else torch.divide(x1, x2)
+
+
+def _integers(x1, x2):
+    floats = x1.dtype.is_floating_point or x2.dtype.is_floating_point
+    return not (floats or x1.dtype.is_complex or x2.dtype.is_complex)
+
+
+@op
+def divide_no_nan(x1, x2):
+    """Quotient of two tensors, zero where the divisor is zero.
+
+    Args:
+        x1: Tensor, array, list or number.
+        x2: The same; the shapes are broadcast together.
+
+    Example:
+        >>> torchkeras.ops.divide_no_nan([1.0, 4.0], [0.0, 2.0])
+    """
+    x1, x2 = promoted(x1, x2, least=(float,))
+    zero = x2 == 0
+    return torch.where(zero, 0, x1 / torch.where(zero, 1, x2))
+
+
+@op
+def equal(x1, x2):
+    """Whether elements are equal.
+
+    Args:
+        x1: Tensor, array, list or number.
+        x2: The same; the shapes are broadcast together.
+
+    Example:
+        >>> torchkeras.ops.equal([1, 2], 2)
+    """
+    return torch.eq(*pair(x1, x2))
+
+
+@op
+def floor_divide(x1, x2):
+    """The largest integer that is not above the quotient.
+
+    Args:
+        x1: Tensor, array, list or number.
+        x2: The same; the shapes are broadcast together.
+
+    Example:
+        >>> torchkeras.ops.floor_divide([7, -7], 2)
+    """
+    return torch.floor_divide(*promoted(x1, x2))
+
+
+@op
+def fmax(x1, x2):
+    """The larger element; of a number and nan the number.
+
+    Args:
+        x1: Tensor, array, list or number.
+        x2: The same; the shapes are broadcast together.
+
+    Example:
+        >>> torchkeras.ops.fmax([1.0, float("nan")], 0.5)
+    """
+    return torch.fmax(*promoted(x1, x2))
+
+
+@op
+def fmin(x1, x2):
+    """The smaller element; of a number and nan the number.
+
+    Args:
+        x1: Tensor, array, list or number.
+        x2: The same; the shapes are broadcast together.
+
+    Example:
+        >>> torchkeras.ops.fmin([1.0, float("nan")], 0.5)
+    """
+    return torch.fmin(*promoted(x1, x2))
+
+
+@op
+def fmod(x1, x2):
+    """Remainder of the division, with the sign of ``x1``.
+
+    Args:
+        x1: Tensor, array, list or number.
+        x2: The same; the shapes are broadcast together.
+
+    Example:
+        >>> torchkeras.ops.fmod([7, -7], 3)
+    """
+    return torch.fmod(*_no_booleans(x1, x2))
+
+
+def _no_booleans(x1, x2):
+    """Two tensors of which one at least is no boolean."""
+    x1, x2 = pair(x1, x2)
+    if x1.dtype is torch.bool and x2.dtype is torch.bool:
+        return x1.to(torch.int32), x2.to(torch.int32)
+    return x1, x2
+
+
+@op
+def gcd(x1, x2):
+    """Greatest common divisor.
+
+    Args:
+        x1: Tensor of integers.
+        x2: The same; the shapes are broadcast together.
+
+    Example:
+        >>> torchkeras.ops.gcd([12, 7], 18)
+    """
+    return torch.gcd(*pair(x1, x2))
+
+
+@op
+def greater(x1, x2):
+    """Whether ``x1 > x2``.
+
+    Args:
+        x1: Tensor, array, list or number.
+        x2: The same; the shapes are broadcast together.
+
+    Example:
+        >>> torchkeras.ops.greater([1, 2, 3], 2)
+    """
+    return torch.gt(*pair(x1, x2))
+
+
+@op
+def greater_equal(x1, x2):
+    """Whether ``x1 >= x2``.
+
+    Args:
+        x1: Tensor, array, list or number.
+        x2: The same; the shapes are broadcast together.
+
+    Example:
+        >>> torchkeras.ops.greater_equal([1, 2, 3], 2)
+    """
+    return torch.ge(*pair(x1, x2))
+
+
+@op
+def heaviside(x1, x2):
+    """0 where ``x1 < 0``, 1 where ``x1 > 0``, ``x2`` where ``x1`` is zero.
+
+    Args:
+        x1: Tensor, array, list or number.
+        x2: The same; the shapes are broadcast together.
+
+    Example:
+        >>> torchkeras.ops.heaviside([-1.0, 0.0, 2.0], 0.5)
+    """
+    x1, x2 = promoted(x1, x2)
+    if x1.dtype is not torch.bool:
+        x1, x2 = floating(x1), floating(x2)
+    return torch.heaviside(x1, x2)
+
+
+@op
+def hypot(x1, x2):
+    """``sqrt(x1**2 + x2**2)``.
+
+    Args:
+        x1: Tensor, array, list or number.
+        x2: The same; the shapes are broadcast together.
+
+    Example:
+        >>> torchkeras.ops.hypot([3.0], [4.0])
+    """
+    return torch.hypot(*promoted(x1, x2, least=(float,)))
+
+
+@op
+def isclose(x1, x2, rtol=1e-05, atol=1e-08, equal_nan=False):
+    """Whether ``|x1 - x2| <= atol + rtol * |x2|``.
+
+    Args:
+        x1: Tensor, array, list or number.
+        x2: The same; the shapes are broadcast together.
+        rtol: Tolerance relative to ``x2``.
+        atol: Absolute tolerance.
+        equal_nan: Whether nan is close to nan.
+
+    Example:
+        >>> torchkeras.ops.isclose([1.0, 2.0], [1.0, 2.1])
+    """
+    return torch.isclose(*promoted(x1, x2), rtol, atol, equal_nan)
+
+
+@op
+def lcm(x1, x2):
+    """Least common multiple.
+
+    Args:
+        x1: Tensor of integers.
+        x2: The same; the shapes are broadcast together.
+
+    Example:
+        >>> torchkeras.ops.lcm([4, 7], 6)
+    """
+    return torch.lcm(*pair(x1, x2))
+
+
+@op
+def ldexp(x1, x2):
+    """``x1 * 2**x2``.
+
+    Args:
+        x1: Tensor, array, list or number.
+        x2: Tensor of integers.
+
+    Raises:
+        TypeError: if ``x2`` holds no integers.
+
+    Example:
+        >>> torchkeras.ops.ldexp([1.5], [3])
+    """
+    x1, x2 = promoted(x1, least=(float,))[0], tensor(x2)
+    if x2.dtype.is_floating_point or x2.dtype.is_complex or x2.dtype is torch.bool:
+        raise TypeError(
+            f"ldexp exponent must be an integer type. Received: x2 dtype={x2.dtype}; cast it first."
+        )
+    return torch.ldexp(x1, x2)
+
+
+@op
+def left_shift(x, y):
+    """Bits moved up; the same as `bitwise_left_shift`.
+
+    Args:
+        x: Tensor of integers.
+        y: The same; the shapes are broadcast together.
+
+    Example:
+        >>> torchkeras.ops.left_shift([3], [2])
+    """
+    return torch.bitwise_left_shift(*pair(x, y))
+
+
+@op
+def less(x1, x2):
+    """Whether ``x1 < x2``.
+
+    Args:
+        x1: Tensor, array, list or number.
+        x2: The same; the shapes are broadcast together.
+
+    Example:
+        >>> torchkeras.ops.less([1, 2, 3], 2)
+    """
+    return torch.lt(*pair(x1, x2))
+
+
+@op
+def less_equal(x1, x2):
+    """Whether ``x1 <= x2``.
+
+    Args:
+        x1: Tensor, array, list or number.
+        x2: The same; the shapes are broadcast together.
+
+    Example:
+        >>> torchkeras.ops.less_equal([1, 2, 3], 2)
+    """
+    return torch.le(*pair(x1, x2))
+
+
+@op
+def logaddexp(x1, x2):
+    """``log(exp(x1) + exp(x2))``, computed safely.
+
+    Args:
+        x1: Tensor, array, list or number.
+        x2: The same; the shapes are broadcast together.
+
+    Example:
+        >>> torchkeras.ops.logaddexp([0.0], [0.0])
+    """
+    return torch.logaddexp(*promoted(x1, x2, least=(float,)))
+
+
+@op
+def logaddexp2(x1, x2):
+    """``log2(2**x1 + 2**x2)``, computed safely.
+
+    Args:
+        x1: Tensor, array, list or number.
+        x2: The same; the shapes are broadcast together.
+
+    Example:
+        >>> torchkeras.ops.logaddexp2([0.0], [0.0])
+    """
+    return torch.logaddexp2(*promoted(x1, x2, least=(float,)))
+
+
+@op
+def logical_and(x1, x2):
+    """Whether both are not zero.
+
+    Args:
+        x1: Tensor, array, list or number.
+        x2: The same; the shapes are broadcast together.
+
+    Example:
+        >>> torchkeras.ops.logical_and([True, True], [True, False])
+    """
+    return torch.logical_and(*pair(x1, x2))
+
+
+@op
+def logical_or(x1, x2):
+    """Whether either is not zero.
+
+    Args:
+        x1: Tensor, array, list or number.
+        x2: The same; the shapes are broadcast together.
+
+    Example:
+        >>> torchkeras.ops.logical_or([False, True], [False, False])
+    """
+    return torch.logical_or(*pair(x1, x2))
+
+
+@op
+def logical_xor(x1, x2):
+    """Whether one of the two is not zero.
+
+    Args:
+        x1: Tensor, array, list or number.
+        x2: The same; the shapes are broadcast together.
+
+    Example:
+        >>> torchkeras.ops.logical_xor([True, True], [True, False])
+    """
+    return torch.logical_xor(*pair(x1, x2))
+
+
+@op
+def maximum(x1, x2):
+    """The larger element.
+
+    Args:
+        x1: Tensor, array, list or number.
+        x2: The same; the shapes are broadcast together.
+
+    Example:
+        >>> torchkeras.ops.maximum([1.0, 3.0], 2)
+    """
+    return torch.maximum(*promoted(x1, x2))
+
+
+@op
+def minimum(x1, x2):
+    """The smaller element.
+
+    Args:
+        x1: Tensor, array, list or number.
+        x2: The same; the shapes are broadcast together.
+
+    Example:
+        >>> torchkeras.ops.minimum([1.0, 3.0], 2)
+    """
+    return torch.minimum(*promoted(x1, x2))
+
+
+@op
+def mod(x1, x2):
+    """Remainder of the division, with the sign of ``x2``.
+
+    Args:
+        x1: Tensor, array, list or number.
+        x2: The same; the shapes are broadcast together.
+
+    Example:
+        >>> torchkeras.ops.mod([7, -7], 3)
+    """
+    return torch.remainder(*_no_booleans(x1, x2))
+
+
+@op
+def multiply(x1, x2):
+    """Product of two tensors, element by element.
+
+    Args:
+        x1: Tensor, array, list or number.
+        x2: The same; the shapes are broadcast together.
+
+    Example:
+        >>> torchkeras.ops.multiply([1.0, 2.0], 3)
+    """
+    return torch.multiply(*pair(x1, x2))
+
+
+@op
+def nextafter(x1, x2):
+    """The next float after ``x1`` in the direction of ``x2``.
+
+    Args:
+        x1: Tensor, array, list or number.
+        x2: The same; the shapes are broadcast together.
+
+    Example:
+        >>> torchkeras.ops.nextafter([1.0], [2.0]) > 1
+    """
+    x1, x2 = promoted(x1, x2, least=(float,))
+    # Half types have no kernel: the next of the wider type, rounded.
+    wide = torch.promote_types(x1.dtype, torch.float32)
+    return torch.nextafter(x1.to(wide), x2.to(wide)).to(x1.dtype)
+
+
+@op
+def not_equal(x1, x2):
+    """Whether elements differ.
+
+    Args:
+        x1: Tensor, array, list or number.
+        x2: The same; the shapes are broadcast together.
+
+    Example:
+        >>> torchkeras.ops.not_equal([1, 2], 2)
+    """
+    return torch.ne(*pair(x1, x2))
+
+
+@op
+def polar(abs_, angle):
+    """Complex numbers of given absolute values and angles.
+
+    Args:
+        abs_: Absolute values.
+        angle: Angles in radians.
+
+    Example:
+        >>> torchkeras.ops.polar([2.0], [0.0])
+    """
+    abs_, angle = pair(floating(abs_), floating(angle))
+    return torch.polar(*torch.broadcast_tensors(abs_, angle))
+
+
+@op
+def power(x1, x2):
+    """``x1**x2``.
+
+    Args:
+        x1: Tensor, array, list or number.
+        x2: The same; the shapes are broadcast together.
+
+    Example:
+        >>> torchkeras.ops.power([2.0, 3.0], 2)
+    """
+    return torch.pow(*pair(x1, x2))
+
+
+@op
+def right_shift(x, y):
+    """Bits moved down; the same as `bitwise_right_shift`.
+
+    Args:
+        x: Tensor of integers.
+        y: The same; the shapes are broadcast together.
+
+    Example:
+        >>> torchkeras.ops.right_shift([12], [2])
+    """
+    return torch.bitwise_right_shift(*pair(x, y))
+
+
+@op
+def subtract(x1, x2):
+    """Difference of two tensors.
+
+    Args:
+        x1: Tensor, array, list or number.
+        x2: The same; the shapes are broadcast together.
+
+    Example:
+        >>> torchkeras.ops.subtract([1.0, 2.0], 3)
+    """
+    return torch.subtract(*pair(x1, x2))
+
+
+@op
+def true_divide(x1, x2):
+    """Quotient of two tensors, a float; the same as `divide`.
+
+    Args:
+        x1: Tensor, array, list or number.
+        x2: The same; the shapes are broadcast together.
+
+    Example:
+        >>> torchkeras.ops.true_divide([1, 4], 2)
+    """
+    x1, x2 = pair(x1, x2)
+    return torch.divide(floating(x1), floating(x2)) if _integers(x1, x2) else torch.divide(x1, x2)
