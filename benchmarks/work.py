@@ -47,9 +47,7 @@ def keras_epoch(name, k):
         "lstm": lambda: [layers.Embedding(20000, 128), layers.LSTM(128)],
     }[name]()
     dtype = "int32" if name == "lstm" else None
-    model = k.Sequential(
-        [k.Input(shape, dtype=dtype), *chain, layers.Dense(classes, "softmax")]
-    )
+    model = k.Sequential([k.Input(shape, dtype=dtype), *chain, layers.Dense(classes, "softmax")])
     model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
     x, y = data(name)
     return lambda: model.fit(x, y, batch_size=batch, epochs=1, verbose=0)

@@ -1,6 +1,6 @@
 """A layer and a training step of one's own: a denoising autoencoder for digits.
 
-    python examples/custom_layer_and_step.py
+python examples/custom_layer_and_step.py
 """
 
 import torch

@@ -1,6 +1,6 @@
 """A plain PyTorch loop over a Keras model: every layer is an `nn.Module`.
 
-    python examples/torch_loop.py
+python examples/torch_loop.py
 """
 
 import torch

@@ -1,6 +1,6 @@
 """A functional model with two inputs: each digit read as a sequence of rows and of columns.
 
-    python -m torchkeras examples/two_inputs.py
+python -m torchkeras examples/two_inputs.py
 """
 
 import numpy as np

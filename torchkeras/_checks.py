@@ -1,9 +1,10 @@
 """Checks of constructor arguments, with one wording."""
 
 import numbers
+from typing import Any
 
 
-def positive_int(name, value, allow_none=False):
+def positive_int(name, value, allow_none=False) -> Any:
     """``value`` as an int; a ValueError that names the argument unless it is positive."""
     if value is None and allow_none:
         return None
@@ -14,7 +15,7 @@ def positive_int(name, value, allow_none=False):
 
 def fraction(name, value):
     """``value`` if it is a number from 0 to 1, else a ValueError that names the argument."""
-    if not isinstance(value, numbers.Real) or not 0 <= value <= 1:
+    if not isinstance(value, numbers.Real) or not 0 <= float(value) <= 1:
         raise ValueError(
             f"Invalid value received for argument `{name}`. Expected a number between 0 and 1. "
             f"Received: {name}={value!r}"

@@ -1,6 +1,7 @@
 """Where new tensors live: the CUDA device when there is one, unless torch was told otherwise."""
 
 import torch
+from torch.utils._device import DeviceContext
 
 
 def default_device():
@@ -19,7 +20,7 @@ def _told_otherwise():
     # torch keeps an explicit default device as a function mode; no mode: nobody chose.
     return getattr(torch._GLOBAL_DEVICE_CONTEXT, "device_context", None) is not None or (
         any(
-            isinstance(mode, torch.utils._device.DeviceContext)
+            isinstance(mode, DeviceContext)
             for mode in torch.overrides._get_current_function_mode_stack()
         )
     )

@@ -4,6 +4,7 @@ import inspect
 from typing import Any
 
 from torchkeras import _state
+from torchkeras._configurable import Configurable
 from torchkeras.saving import _objects, _registration
 
 
@@ -60,7 +61,7 @@ class Registry:
             cls: Any = _registration.get_registered_object(
                 config["class_name"], custom_objects, self.table
             )
-            if inspect.isclass(cls):
+            if isinstance(cls, type) and issubclass(cls, Configurable):
                 return cls.from_config(config.get("config") or {})
         obj = _objects.deserialize_keras_object(config, custom_objects)
         if isinstance(obj, str):

@@ -1,6 +1,7 @@
 """Weights: tensors with a name, that layers, optimizers and metrics keep."""
 
 import contextlib
+from typing import Any
 
 import numpy as np
 import torch
@@ -35,7 +36,15 @@ class Variable(nn.Parameter):
         <Variable path=v, shape=(2,), dtype=float32, value=[2. 3.]>
     """
 
-    name = None  # tensors have a read-only attribute of that name
+    name: Any = None  # tensors have a read-only attribute of that name
+    path: str
+    autocast: bool
+    aggregation: str
+    synchronization: str
+    overwrite_with_gradient: bool
+    regularizer: Any
+    constraint: Any
+    _trainable: bool
 
     def __new__(
         cls,
@@ -172,10 +181,11 @@ class Variable(nn.Parameter):
     def moved(self, tensor):
         """This variable with the value of ``tensor``, which may be of another device or dtype."""
         tensor = tensor.detach()
-        if torch._has_compatible_shallow_copy_type(self, tensor):
+        try:
             self.data = tensor
-            return self
-        return _rebuild(type(self), tensor, self.requires_grad, self.__dict__)
+        except RuntimeError:  # another kind of tensor, such as one on the meta device
+            return _rebuild(type(self), tensor, self.requires_grad, self.__dict__)
+        return self
 
     def __deepcopy__(self, memo):
         if id(self) not in memo:

@@ -1,6 +1,7 @@
 """Global settings: float type, fuzz factor, image layout, logging."""
 
 import sys
+from typing import Any
 
 __all__ = [
     "backend",
@@ -34,9 +35,9 @@ _traceback_filtering = True
 _unsafe_deserialization = False
 _max_epochs = None
 _max_steps_per_epoch = None
-_dtype_policy = None
+_dtype_policy: Any = None
 # Makes a policy from a name; `dtype_policies` sets it, for it stands after this module.
-_make_policy = None
+_make_policy: Any = None
 
 
 def backend():

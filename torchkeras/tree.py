@@ -1,7 +1,7 @@
 """Nested structures of lists, tuples, dicts: flatten, map, pack."""
 
 import collections
-import collections.abc
+from typing import Any
 
 __all__ = [
     "MAP_TO_NONE",
@@ -23,7 +23,7 @@ class MAP_TO_NONE:
     """Returned by a ``traverse`` function to put ``None`` in a place."""
 
 
-def _children(node):
+def _children(node) -> Any:
     """(key, child) pairs of a container, or None for a leaf; dicts in order of keys."""
     if isinstance(node, (list, tuple)):
         return list(enumerate(node))
@@ -37,7 +37,7 @@ def _children(node):
     return None
 
 
-def _rebuild(node, children):
+def _rebuild(node, children) -> Any:
     """A container like ``node`` with other children, given in the order of `_children`."""
     if isinstance(node, dict):
         new = dict(zip([key for key, _ in _children(node)], children))
@@ -63,7 +63,7 @@ def is_nested(structure):
     return isinstance(structure, (list, tuple, dict))
 
 
-def flatten(structure):
+def flatten(structure) -> list:
     """The leaves of ``structure`` in order, as a list; dicts in the order of their keys.
 
     Example:
@@ -96,7 +96,7 @@ def flatten_with_path(structure):
     ]
 
 
-def map_structure(func, *structures, none_is_leaf=True):
+def map_structure(func, *structures, none_is_leaf=True) -> Any:
     """Applies ``func`` to the leaves at the same place of one or more structures.
 
     Args:
@@ -125,7 +125,7 @@ def map_structure(func, *structures, none_is_leaf=True):
     return _map_up_to(first, leaf, structures)
 
 
-def map_structure_up_to(shallow_structure, func, *structures):
+def map_structure_up_to(shallow_structure, func, *structures) -> Any:
     """Like `map_structure`, but goes no deeper than ``shallow_structure``."""
     if not structures:
         raise ValueError("Must provide at least one structure")
@@ -144,7 +144,7 @@ def _map_up_to(shallow, func, structures):
     )
 
 
-def map_shape_structure(func, structure):
+def map_shape_structure(func, structure) -> Any:
     """Like `map_structure` where a tuple or list of integers and ``None`` (a shape) is a leaf."""
     if isinstance(structure, (tuple, list)) and all(
         isinstance(d, int) or d is None for d in structure
@@ -186,7 +186,7 @@ def lists_to_tuples(structure):
     return tuple(mapped) if isinstance(structure, list) else _rebuild(structure, mapped)
 
 
-def pack_sequence_as(structure, flat_sequence):
+def pack_sequence_as(structure, flat_sequence) -> Any:
     """Puts the items of a flat list at the leaves of ``structure``.
 
     Raises:
@@ -228,15 +228,12 @@ def assert_same_structure(a, b):
         same = [k for k, _ in children] == [k for k, _ in other]
         same = same and (both_dicts or type(a) is type(b))
         # A tracked list is a list.
-        same = same or (
-            len(children) == len(other)
-            and isinstance(a, list)
-            and isinstance(b, list)
-        )
+        same = same or (len(children) == len(other) and isinstance(a, list) and isinstance(b, list))
     if not same:
         raise ValueError(f"`a` and `b` don't have the same structure. Received: a={a}, b={b}")
-    for (_, x), (_, y) in zip(children or (), other or ()):
-        assert_same_structure(x, y)
+    if children is not None:
+        for (_, x), (_, y) in zip(children, other):
+            assert_same_structure(x, y)
 
 
 def assert_same_paths(a, b):

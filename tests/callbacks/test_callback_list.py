@@ -117,6 +117,10 @@ def test_only_listeners_are_called():
     with_bar = callbacks.CallbackList(add_progbar=True, verbose=1, epochs=1, steps=None)
     assert with_bar.hook("on_predict_batch_end") is not None
     assert not with_bar.has_predict_batch_hooks and not with_bar.has_train_batch_hooks
+    # Nor does what looks at the logs only now and then.
+    path = "m.safetensors"
+    saving = callbacks.ModelCheckpoint(path, save_weights_only=True)
+    assert not callbacks.CallbackList([saving]).has_train_batch_hooks
     # A hook set later is found when training begins.
     hooks = callbacks.CallbackList([Quiet()])
     seen = []

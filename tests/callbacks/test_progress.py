@@ -185,6 +185,23 @@ def test_notebooks_are_live(monkeypatch):
     assert not _progress._is_live(io.StringIO()) and not _progress._is_live(object())
 
 
+def test_live_line_fits_the_terminal(monkeypatch):
+    clock = Clock(monkeypatch)
+    stream = Terminal()
+    monkeypatch.setenv("COLUMNS", "50")
+    monkeypatch.setattr("sys.stdout", stream)
+    progress = callbacks.ProgbarLogger()
+    progress.set_params({"verbose": 1, "epochs": 1, "steps": 40})
+    progress.on_epoch_begin(0)
+    for batch in range(20):
+        clock.now += 1
+        progress.on_train_batch_end(batch, {"a_long_name": 1.0, "another_long_name": 2.0})
+    line = stream.getvalue().split("\r")[-1]
+    assert line.startswith(f"20/40 {'━' * 10}{' ' * 10} 20s 1s/step") and len(line) <= 50
+    progress.on_epoch_end(0, {"a_long_name": 1.0, "another_long_name": 2.0})
+    assert stream.getvalue().endswith("a_long_name: 1.0000 - another_long_name: 2.0000\n")
+
+
 def test_streams_that_know_no_bars(monkeypatch):
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     monkeypatch.setattr("sys.stdout", stream)

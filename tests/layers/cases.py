@@ -192,11 +192,11 @@ CORE = [
     ),
     Case(
         "TorchModuleWrapper",
-        {"module": Of("torch.BatchNorm1d", {"num_features": 5})},
+        {"module": Of("torch.Dropout", {"p": 0.5})},
         (4, 5),
         (4, 5),
-        [(5,), (5,)],
         train_differs=True,
+        random=True,
         skip=("keras_config", "config", "bfloat16"),
     ),
 ]
@@ -359,10 +359,14 @@ def _pooling_cases():
                 "padding": row["padding"],
                 "data_format": row["data_format"],
             }
+            # Where the padding differs on the two sides, Keras on torch repeats the edge; the
+            # other backends leave the padding out, and so do we. See test_special.py.
+            uneven = kind == "Average" and rank > 1 and row["steps"] == (3, 2)
+            skip = ("oracle",) if uneven and row["padding"] == "same" else ()
             if row["data_format"] == "channels_first":
-                yield Case(f"{kind}Pooling{rank}D", kwargs, (2, 3, *size), (2, 3, *out))
+                yield Case(f"{kind}Pooling{rank}D", kwargs, (2, 3, *size), (2, 3, *out), skip=skip)
             else:
-                yield Case(f"{kind}Pooling{rank}D", kwargs, (2, *size, 3), (2, *out, 3))
+                yield Case(f"{kind}Pooling{rank}D", kwargs, (2, *size, 3), (2, *out, 3), skip=skip)
         for keepdims, data_format in itertools.product(
             (False, True), ("channels_last", "channels_first")
         ):
@@ -382,6 +386,7 @@ POOLING = [
         {"pool_size": (5, 2), "strides": 1, "padding": "same"},
         (2, 3, 4, 2),
         (2, 3, 4, 2),
+        skip=("oracle",),
     ),
     Case("MaxPooling2D", {"pool_size": 2, "padding": "same"}, (2, 4, 4, 2), (2, 2, 2, 2)),
     Case("GlobalAveragePooling1D", {}, (2, 5, 3), (2, 3), mask=(2, 5)),
@@ -466,10 +471,18 @@ NORMALIZATION = [
         )
         for center, scale in itertools.product((True, False), (True, False))
     ),
-    Case("LayerNormalization", {"axis": 1}, (2, 3, 4), (2, 3, 4), [(3,), (3,)]),
     Case("LayerNormalization", {"axis": [1, 2]}, (2, 3, 4), (2, 3, 4), [(3, 4), (3, 4)]),
-    Case("LayerNormalization", {"axis": [-1, 1]}, (2, 3, 4, 5), (2, 3, 4, 5), [(5, 3), (5, 3)]),
-    Case("LayerNormalization", {"axis": -2, "epsilon": 0.1}, (2, 3, 4), (2, 3, 4), [(3,), (3,)]),
+    Case("LayerNormalization", {"axis": [2, 1]}, (2, 3, 4), (2, 3, 4), [(3, 4), (3, 4)]),
+    Case("LayerNormalization", {"rms_scaling": True}, (2, 3, 4), (2, 3, 4), [(4,)]),
+    # Keras on torch cannot do these; see test_special.py.
+    *(
+        Case("LayerNormalization", kwargs, (2, 3, 4, 5), (2, 3, 4, 5), [size] * 2, skip=("oracle",))
+        for kwargs, size in (
+            ({"axis": 1}, (3,)),
+            ({"axis": -2, "epsilon": 0.1}, (4,)),
+            ({"axis": [-1, 1]}, (5, 3)),
+        )
+    ),
     Case(
         "LayerNormalization",
         {"beta_initializer": "ones", "gamma_initializer": "zeros", "beta_regularizer": "l1",
@@ -636,6 +649,8 @@ def _rnn_cases():
         for option in options:
             for mask in flags:
                 yield _rnn_case(name, {**option, "return_sequences": True}, mask=mask)
+        # Keras' SimpleRNN drops its `activity_regularizer`; see test_special.py.
+        extra = {} if name == "SimpleRNN" else {"activity_regularizer": "l2"}
         yield _rnn_case(
             name,
             {
@@ -645,11 +660,11 @@ def _rnn_cases():
                 "kernel_regularizer": "l2",
                 "recurrent_regularizer": "l1",
                 "bias_regularizer": "l2",
-                "activity_regularizer": "l2",
                 "kernel_constraint": "max_norm",
                 "recurrent_constraint": "non_neg",
                 "bias_constraint": "unit_norm",
                 "seed": 4,
+                **extra,
             },
         )
         for option in ({"dropout": 0.5}, {"recurrent_dropout": 0.5}, {"dropout": 0.5, "seed": 1}):

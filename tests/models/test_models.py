@@ -15,7 +15,9 @@ def shared_and_nested(k):
     L = k.layers
     a, b = k.Input((8,), name="a"), k.Input((8,), name="b")
     shared = L.Dense(4, name="shared")
-    inner = k.Sequential([k.Input((8,)), L.Dense(3, name="i1"), L.Dense(2, name="i2")], name="inner")
+    inner = k.Sequential(
+        [k.Input((8,)), L.Dense(3, name="i1"), L.Dense(2, name="i2")], name="inner"
+    )
     merged = L.concatenate([shared(a), shared(b)], name="merged")
     out = inner(merged)
     return k.Model([a, b], [out, L.Dense(1, name="head")(out)], name="outer")
@@ -37,9 +39,13 @@ def branches(k):
     L = k.layers
     a, b = k.Input((20, 3), name="a"), k.Input((16,), name="b")
     left = L.GlobalMaxPooling1D(name="pool")(L.Conv1D(4, 3, name="conv")(a))
-    right = L.Flatten(name="flat")(L.Conv1D(4, 5, name="conv2")(L.Reshape((16, 1), name="shape")(b)))
+    right = L.Flatten(name="flat")(
+        L.Conv1D(4, 5, name="conv2")(L.Reshape((16, 1), name="shape")(b))
+    )
     out = L.concatenate([left, right, L.Dense(4, name="d")(b)], name="cat")
-    return k.Model({"b": b, "a": a}, {"z": L.Dense(1, name="q")(out), "y": L.Dense(2, name="p")(left)})
+    return k.Model(
+        {"b": b, "a": a}, {"z": L.Dense(1, name="q")(out), "y": L.Dense(2, name="p")(left)}
+    )
 
 
 GRAPHS = {"shared_and_nested": shared_and_nested, "residual": residual, "branches": branches}
@@ -110,7 +116,9 @@ class TestSequential:
             dict(layers=[layers.Dense(2, batch_input_shape=(None, 4))]),
         ):
             model = torchkeras.Sequential(**first)
-            assert model.built and model.output_shape == (None, 2) and model.input_shape == (None, 4)
+            assert (
+                model.built and model.output_shape == (None, 2) and model.input_shape == (None, 4)
+            )
         model = torchkeras.Sequential([layers.Dense(2)])
         assert not model.built and model.weights == []
         assert model(torch.ones(3, 4)).shape == (3, 2)
@@ -135,13 +143,18 @@ class TestSequential:
 
     def test_paths(self):
         model = torchkeras.Sequential([torchkeras.Input((4,)), layers.Dense(3)], name="s")
-        theirs = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="dense")], name="s")
+        theirs = keras.Sequential(
+            [keras.Input((4,)), keras.layers.Dense(3, name="dense")], name="s"
+        )
         assert [w.path for w in model.weights] == [w.path for w in theirs.weights]
 
     def test_torch_modules(self):
         model = torchkeras.Sequential([torch.nn.Linear(4, 3), torch.nn.ReLU(), layers.Dense(2)])
         model.compile("sgd", "mse")
-        before = [w.copy() for w in model.fit(numbers((8, 4)), numbers((8, 2)), verbose=0).model.get_weights()]
+        before = [
+            w.copy()
+            for w in model.fit(numbers((8, 4)), numbers((8, 2)), verbose=0).model.get_weights()
+        ]
         model.fit(numbers((8, 4)), numbers((8, 2)), verbose=0)
         assert len(before) == 4
         assert all(not np.array_equal(a, b) for a, b in zip(before, model.get_weights()))
@@ -366,7 +379,9 @@ class TestWeightFiles:
 
     def test_another_shape_changes_nothing(self, tmp_path):
         path = tmp_path / "weights.safetensors"
-        torchkeras.Sequential([torchkeras.Input((3,)), layers.Dense(2, name="d")]).save_weights(path)
+        torchkeras.Sequential([torchkeras.Input((3,)), layers.Dense(2, name="d")]).save_weights(
+            path
+        )
         model = torchkeras.Sequential(
             [torchkeras.Input((3,)), layers.Dense(2, name="d"), layers.Dense(1, name="e")]
         )

@@ -204,9 +204,7 @@ def test_validation_data(data):
 
 
 def test_validation_freq_as_list():
-    history = model().fit(
-        X, Y, epochs=4, validation_data=(X, Y), validation_freq=[1, 4], verbose=0
-    )
+    history = model().fit(X, Y, epochs=4, validation_data=(X, Y), validation_freq=[1, 4], verbose=0)
     assert len(history.history["val_loss"]) == 2
 
 

@@ -138,6 +138,4 @@ def test_thirty_steps(name, optimizer):
     np.testing.assert_allclose(got, expected, rtol=1e-4)
     for weight, a, b in zip(ours.weights, ours.get_weights(), theirs.get_weights()):
         np.testing.assert_allclose(a, b, atol=1e-4, err_msg=weight.path)
-    np.testing.assert_allclose(
-        ours.predict(x, verbose=0), theirs.predict(x, verbose=0), atol=1e-4
-    )
+    np.testing.assert_allclose(ours.predict(x, verbose=0), theirs.predict(x, verbose=0), atol=1e-4)

@@ -25,6 +25,8 @@ class Callback:
     # Also there for a subclass that does not call `super().__init__()`.
     model: Any = None
     params: Any = None
+    # Whether hooks of batches look at their logs only now and then: these are then lazy.
+    _lazy = False
 
     def __init__(self):
         pass

@@ -46,7 +46,6 @@ class CallbackList(Callback):
             _check(callback)
         self._history = self._one(History, add_history)
         self._progbar = self._one(ProgbarLogger, add_progbar)
-        self._hooks = {}
         self._find_hooks()
         if model is not None:
             self.set_model(model)
@@ -94,31 +93,26 @@ class CallbackList(Callback):
     # --- hooks of batches: only to those who listen ----------------------------------
 
     def _find_hooks(self):
-        for name in _BATCH_HOOKS:
-            listeners = [c for c in self.callbacks if _overrides(c, name)]
-            self._hooks[name] = [getattr(c, name) for c in listeners]
-
-    def _listens(self, phase):
-        return any(
-            hook.__self__ is not self._progbar if hasattr(hook, "__self__") else True
-            for moment in ("begin", "end")
-            for hook in self._hooks[f"on_{phase}_batch_{moment}"]
-        )
+        listeners = {n: [c for c in self.callbacks if _overrides(c, n)] for n in _BATCH_HOOKS}
+        self._hooks = {n: [getattr(c, n) for c in found] for n, found in listeners.items()}
+        self._readers = {
+            n: any(not getattr(c, "_lazy", False) for c in found) for n, found in listeners.items()
+        }
 
     @property
     def has_train_batch_hooks(self):
-        """Whether a callback (the progress bar aside) has a hook of training batches."""
-        return self._listens("train")
+        """Whether a callback reads the logs of each training batch."""
+        return self._readers["on_train_batch_end"]
 
     @property
     def has_test_batch_hooks(self):
-        """Whether a callback (the progress bar aside) has a hook of evaluation batches."""
-        return self._listens("test")
+        """Whether a callback reads the logs of each batch of evaluation."""
+        return self._readers["on_test_batch_end"]
 
     @property
     def has_predict_batch_hooks(self):
-        """Whether a callback (the progress bar aside) has a hook of prediction batches."""
-        return self._listens("predict")
+        """Whether a callback reads the outputs of each batch of prediction."""
+        return self._readers["on_predict_batch_end"]
 
     def hook(self, name):
         """The method of a batch hook such as ``"on_train_batch_end"``, or ``None`` if no
@@ -138,32 +132,32 @@ class CallbackList(Callback):
     def on_train_batch_begin(self, batch, logs=None):
         """Calls the hook of those callbacks that have it."""
         for hook in self._hooks["on_train_batch_begin"]:
-            hook(batch, logs=_given(logs))
+            hook(batch, {} if logs is None else logs)
 
     def on_train_batch_end(self, batch, logs=None):
         """Calls the hook of those callbacks that have it."""
         for hook in self._hooks["on_train_batch_end"]:
-            hook(batch, logs=_given(logs))
+            hook(batch, {} if logs is None else logs)
 
     def on_test_batch_begin(self, batch, logs=None):
         """Calls the hook of those callbacks that have it."""
         for hook in self._hooks["on_test_batch_begin"]:
-            hook(batch, logs=_given(logs))
+            hook(batch, {} if logs is None else logs)
 
     def on_test_batch_end(self, batch, logs=None):
         """Calls the hook of those callbacks that have it."""
         for hook in self._hooks["on_test_batch_end"]:
-            hook(batch, logs=_given(logs))
+            hook(batch, {} if logs is None else logs)
 
     def on_predict_batch_begin(self, batch, logs=None):
         """Calls the hook of those callbacks that have it."""
         for hook in self._hooks["on_predict_batch_begin"]:
-            hook(batch, logs=_given(logs))
+            hook(batch, {} if logs is None else logs)
 
     def on_predict_batch_end(self, batch, logs=None):
         """Calls the hook of those callbacks that have it."""
         for hook in self._hooks["on_predict_batch_end"]:
-            hook(batch, logs=_given(logs))
+            hook(batch, {} if logs is None else logs)
 
     # --- the others --------------------------------------------------------------------
 

@@ -33,6 +33,8 @@ class ModelCheckpoint(Monitor):
         'best.safetensors'
     """
 
+    _lazy = True
+
     def __init__(
         self,
         filepath,

@@ -1,5 +1,6 @@
 """Progress on the screen, in Keras' words."""
 
+import shutil
 import sys
 import time
 
@@ -29,6 +30,8 @@ class ProgbarLogger(Callback):
         >>> progress.on_epoch_begin(0)
         Epoch 1/2
     """
+
+    _lazy = True
 
     def __init__(self):
         super().__init__()
@@ -142,7 +145,8 @@ class ProgbarLogger(Callback):
                 initial=self.seen,
                 file=sys.stdout,
                 leave=False,
-                dynamic_ncols=True,
+                ncols=_columns(sys.stdout),
+                nrows=24,  # else a terminal that tells no size shows nothing
                 ascii=f" {_bar_mark(sys.stdout)}",
                 bar_format=line,
             )
@@ -177,6 +181,12 @@ def _is_live(stream):
         return True
     isatty = getattr(stream, "isatty", None)
     return isatty is not None and isatty()
+
+
+def _columns(stream):
+    """The width of a terminal, where a line must not be longer; a notebook has none."""
+    isatty = getattr(stream, "isatty", None)
+    return shutil.get_terminal_size().columns if isatty is not None and isatty() else None
 
 
 def _bar_mark(stream):

@@ -6,6 +6,7 @@ torchkeras modules themselves, so that a class is the same object by every name.
 """
 
 import importlib
+import importlib.abc
 import importlib.machinery
 import importlib.util
 import sys
@@ -88,7 +89,7 @@ def _exists(name):
         return False
 
 
-class _AliasLoader:
+class _AliasLoader(importlib.abc.Loader):
     """Hands out a module that is there already."""
 
     def __init__(self, name):
@@ -103,7 +104,7 @@ class _AliasLoader:
         module.__spec__ = self.spec  # the import system had put the other name's there
 
 
-class _ShellLoader:
+class _ShellLoader(importlib.abc.Loader):
     """Makes a `tensorflow` that holds its Keras and nothing else."""
 
     def create_module(self, spec):

@@ -1,5 +1,7 @@
 """Function: a graph of operations, run as a flat list of steps."""
 
+from typing import Any
+
 from torchkeras import tree
 from torchkeras.graph._operation import Operation, without_recording
 from torchkeras.graph._tensor import KerasTensor
@@ -37,7 +39,8 @@ class Graph:
             history = symbol._keras_history
             if history is None:
                 raise ValueError(
-                    f"A symbol of the graph was made by no layer: {symbol}. Start from `Input(...)`."
+                    f"A symbol of the graph was made by no layer: {symbol}. Start from "
+                    "`Input(...)`."
                 )
             return history.operation._inbound_nodes[history.node_index]
 
@@ -156,7 +159,7 @@ class Graph:
         slots += [None] * (self.n_slots - len(slots))
         for operation, kind, args, kwargs, outs, dead in self.steps:
             if call is not None:
-                filled = ([slots[args]] if kind == 0 else [[slots[i] for i in args]])
+                filled = [slots[args]] if kind == 0 else [[slots[i] for i in args]]
                 if kind == 2:
                     filled, kwargs = _fill(args, slots), _fill(kwargs, slots)
                 result = call(operation, filled, kwargs if kind == 2 else {})
@@ -181,7 +184,7 @@ def _plain_slots(structure):
     return tree.map_structure(lambda leaf: leaf, structure)
 
 
-def _fill(structure, slots):
+def _fill(structure, slots) -> Any:
     if isinstance(structure, _Slot):
         return slots[structure]
     if isinstance(structure, (list, tuple)):

@@ -55,6 +55,14 @@ class Node:
         return list(found.values())
 
     @property
+    def args_structure(self):
+        """What went in: the one argument as it is, or the symbols of several."""
+        if len(self.args) == 1 and not _tensor.is_symbolic(self.kwargs):
+            return self.args[0]
+        symbols = self.input_tensors
+        return symbols[0] if len(symbols) == 1 else symbols
+
+    @property
     def is_input(self):
         """Whether nothing went in: the node of an `Input`."""
         return not self.input_tensors
@@ -69,6 +77,10 @@ class Operation(_configurable.Configurable):
     Raises:
         ValueError: if ``name`` is no string or has a slash in it.
     """
+
+    name: str
+    _inbound_nodes: list
+    _outbound_nodes: list
 
     def __init__(self, name=None):
         if name is None:
@@ -118,17 +130,6 @@ class Operation(_configurable.Configurable):
 
     def __repr__(self):
         return f"<{type(self).__name__} name={self.name}>"
-
-
-def _args_structure(self):
-    # One symbol, or one list of them, stands for itself.
-    symbols = self.input_tensors
-    if len(self.args) == 1 and not _tensor.is_symbolic(self.kwargs):
-        return self.args[0]
-    return symbols[0] if len(symbols) == 1 else symbols
-
-
-Node.args_structure = property(_args_structure)
 
 
 def record(operation, args, kwargs, outputs):

@@ -1,6 +1,7 @@
 """KerasTensor: a shape and an element type that stand for a tensor to come."""
 
 import collections
+from typing import Any
 
 import torch
 
@@ -34,7 +35,7 @@ class KerasTensor:
     """
 
     # What made the symbol, once something has.
-    _keras_history = None
+    _keras_history: Any = None
 
     def __init__(
         self, shape, dtype="float32", sparse=False, ragged=False, record_history=True, name=None
@@ -114,7 +115,7 @@ class KerasTensor:
     __hash__ = object.__hash__
 
 
-def record_torch(func, args, kwargs):
+def record_torch(func, args, kwargs) -> Any:
     """Records a torch function called on symbols; `graph._operation` sets what does it."""
     raise NotImplementedError
 

@@ -239,7 +239,9 @@ class PReLU(Layer):
             constraint=self.alpha_constraint,
             name="alpha",
         )
-        axes = {i: n for i, n in enumerate(input_shape) if i and n and i not in (self.shared_axes or ())}
+        axes = {
+            i: n for i, n in enumerate(input_shape) if i and n and i not in (self.shared_axes or ())
+        }
         self.input_spec = InputSpec(ndim=len(input_shape), axes=axes)
 
     def call(self, inputs):

@@ -54,7 +54,7 @@ class CallSignature:
         return bound
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _signature_of_function(function):
     signature = CallSignature(function)
     signature.names = signature.names[1:]
@@ -215,9 +215,7 @@ def _keep_mask(source, target):
 
 def shapes_of(value):
     """The shape of each tensor of a structure, in the same structure."""
-    return tree.map_structure(
-        lambda x: tuple(x.shape) if hasattr(x, "shape") else None, value
-    )
+    return tree.map_structure(lambda x: tuple(x.shape) if hasattr(x, "shape") else None, value)
 
 
 def _is_tensor_argument(value):
@@ -260,7 +258,9 @@ def _with_masks(sig, args, kwargs):
     """The keyword arguments with the masks that the inputs carry."""
     bound = sig.bind(args, kwargs)
     tensors = {
-        k: v for k, v in bound.items() if k not in sig.masks and k != "mask" and _is_tensor_argument(v)
+        k: v
+        for k, v in bound.items()
+        if k not in sig.masks and k != "mask" and _is_tensor_argument(v)
     }
     new = {}
     if len(tensors) == 1 and sig.has_mask:

@@ -36,6 +36,7 @@ class _Conv(Layer):
 
     rank: int
     _convolve = None
+    _config_optional = ()
 
     def __init__(
         self,

@@ -217,6 +217,7 @@ class Embedding(Layer):
             self.embeddings.assign(weights[0] if isinstance(weights, (list, tuple)) else weights)
 
     _config_skip = ("autocast", "weights")
+    _config_optional = ("lora_rank", "lora_alpha")
 
     def build(self, input_shape=None):
         self.embeddings = self.add_weight(

@@ -46,7 +46,9 @@ class InputLayer(Layer):
     ):
         # Keras 2's spellings
         if "input_shape" in kwargs:
-            warnings.warn("Argument `input_shape` is deprecated. Use `shape` instead.", stacklevel=2)
+            warnings.warn(
+                "Argument `input_shape` is deprecated. Use `shape` instead.", stacklevel=2
+            )
             shape = kwargs.pop("input_shape")
         if "batch_input_shape" in kwargs:
             batch_shape = kwargs.pop("batch_input_shape")
@@ -54,13 +56,16 @@ class InputLayer(Layer):
         if shape is not None and batch_shape is not None:
             raise ValueError("You cannot pass both `shape` and `batch_shape` at the same time.")
         if batch_size is not None and batch_shape is not None:
-            raise ValueError("You cannot pass both `batch_size` and `batch_shape` at the same time.")
+            raise ValueError(
+                "You cannot pass both `batch_size` and `batch_shape` at the same time."
+            )
         if shape is None and batch_shape is None and input_tensor is None:
             raise ValueError("You must pass a `shape` argument.")
         for kind, value in (("sparse", sparse), ("ragged", ragged)):
             if value:
                 raise ValueError(
-                    f"`{kind}=True` is not supported with torch. Expected False. Make the data dense."
+                    f"`{kind}=True` is not supported with torch. Expected False: make the data "
+                    "dense."
                 )
         if input_tensor is not None:
             if not isinstance(input_tensor, KerasTensor):

@@ -1,5 +1,7 @@
 """InputSpec: what a layer demands of its inputs' shapes."""
 
+from typing import Any
+
 from torchkeras import tree
 
 
@@ -36,7 +38,7 @@ class InputSpec:
     ):
         self.dtype = dtype
         self.shape = tuple(shape) if shape is not None else None
-        self.ndim = len(self.shape) if shape is not None else ndim
+        self.ndim = ndim if self.shape is None else len(self.shape)
         self.max_ndim = max_ndim
         self.min_ndim = min_ndim
         try:
@@ -77,7 +79,7 @@ class InputSpec:
         return cls(**config)
 
 
-def check(input_spec, inputs, layer_name):
+def check(input_spec, inputs: Any, layer_name):
     """Raises a ValueError that says which input does not meet its spec, and how.
 
     Args:
@@ -105,7 +107,7 @@ def check(input_spec, inputs, layer_name):
     for i, (x, spec) in enumerate(zip(inputs, specs)):
         if spec is None or (x is None and spec.optional):
             continue
-        if not hasattr(x, "shape"):
+        if x is None or not hasattr(x, "shape"):
             raise ValueError(
                 f"Inputs to a layer should be tensors. Got '{x}' (of type {type(x)}) as input for "
                 f"layer '{layer_name}'."

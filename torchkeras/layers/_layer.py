@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+from typing import Any
 
 import numpy as np
 import torch
@@ -57,24 +58,32 @@ class Layer(Operation, nn.Module):
         torch.Size([2, 3])
     """
 
+    autocast: bool
+    _dtype_policy: Any
+    _compute_torch_dtype: Any
+    _tracked: dict
+    _provisional: set
+    _losses: list
+    _batch_input_shape: Any
+
     supports_masking = False
     # A layer whose `compute_mask` makes a mask out of nothing.
     _makes_masks = False
     # A layer (a model, say) that always needs the whole protocol.
     _never_fast = False
-    _fast_dtype = None
-    _fast_ndim = None
-    _signature = None
-    _mixed_dtype = None
-    _cast_to = None
+    _fast_dtype: Any = None
+    _fast_ndim: Any = None
+    _signature: Any = None
+    _mixed_dtype: Any = None
+    _cast_to: Any = None
     _stamp = 0
     _trainable = True
     _building = False
-    _input_spec = None
-    _activity_regularizer = None
-    _build_shapes = None
+    _input_spec: Any = None
+    _activity_regularizer: Any = None
+    _build_shapes: Any = None
     built = False
-    name = None
+    name: Any = None
 
     def __new__(cls, *args, **kwargs):
         self = super().__new__(cls, *args, **kwargs)
@@ -241,12 +250,27 @@ class Layer(Operation, nn.Module):
         _state.touch()
         return variable
 
-    def add_variable(self, shape, initializer, dtype=None, trainable=True, autocast=True,
-                     regularizer=None, constraint=None, name=None):
+    def add_variable(
+        self,
+        shape,
+        initializer,
+        dtype=None,
+        trainable=True,
+        autocast=True,
+        regularizer=None,
+        constraint=None,
+        name=None,
+    ):
         """Makes a weight; Keras 2's name for `add_weight`."""
         return self.add_weight(
-            shape=shape, initializer=initializer, dtype=dtype, trainable=trainable,
-            autocast=autocast, regularizer=regularizer, constraint=constraint, name=name,
+            shape=shape,
+            initializer=initializer,
+            dtype=dtype,
+            trainable=trainable,
+            autocast=autocast,
+            regularizer=regularizer,
+            constraint=constraint,
+            name=name,
         )
 
     def _own_variables(self):
@@ -533,9 +557,7 @@ class Layer(Operation, nn.Module):
 
     def symbolic_call(self, *args, **kwargs):
         """Symbols of the outputs, with the call recorded as a node of the graph."""
-        if self._signature is None:
-            self.__dict__["_signature"] = _call.signature(self)
-        bound = self._signature.bind(args, kwargs)
+        bound = _call.signature(self).bind(args, kwargs)
         if not self.built:
             _call.build(self, bound)
         if self._input_spec is not None:
@@ -637,7 +659,7 @@ class Layer(Operation, nn.Module):
                 self._untrack(name)
             nn.Module.__setattr__(self, name, value)
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         # Only for what is not in the instance's dict: weights, then sublayers.
         parameter = self.__dict__["_parameters"].get(name)
         if parameter is not None:
@@ -650,7 +672,9 @@ class Layer(Operation, nn.Module):
             cast = self._cast_to
             return buffer if cast is None else _cast(buffer, cast)
         found = getattr(type(self), name, None)
-        if isinstance(found, property):  # it raised an AttributeError: let it say so again
+        if (
+            isinstance(found, property) and found.fget is not None
+        ):  # it raised an AttributeError: let it say so again
             return found.fget(self)
         return nn.Module.__getattr__(self, name)
 
@@ -664,6 +688,7 @@ class Layer(Operation, nn.Module):
         """Registers a weight under the attribute's name, in the place it had if it had one."""
         self.__dict__.pop(name, None)
         home = None
+        table: dict[str, Any]
         for table in (self._parameters, self._buffers):
             for key, value in table.items():
                 if value is variable:
@@ -716,17 +741,18 @@ class Layer(Operation, nn.Module):
         for i, leaf in held.values():
             table = self._table_of(leaf)
             home = next((k for k, v in table.items() if v is leaf), None)
-            if home is not None and home not in self._provisional:
-                continue
-            table.pop(home, None)
-            self._provisional.discard(home)
+            if home is not None:
+                if home not in self._provisional:
+                    continue
+                del table[home]
+                self._provisional.discard(home)
             key = f"{name}_{i}"
             while key in self._parameters or key in self._buffers or key in self._modules:
                 key += "_"
             table[key] = keys[key] = leaf
         _state.touch()
 
-    def _table_of(self, leaf):
+    def _table_of(self, leaf) -> dict[str, Any]:
         if isinstance(leaf, Variable):
             made_trainable = leaf.requires_grad or leaf._trainable
             return self._parameters if made_trainable else self._buffers
@@ -781,8 +807,14 @@ class Layer(Operation, nn.Module):
     def to(self, *args, **kwargs):
         """Moves the weights to a device, or casts them; the layer computes as they are then."""
         super().to(*args, **kwargs)
-        _, dtype, *_ = torch._C._nn._parse_to(*args, **kwargs)
-        return self if dtype is None else self._to_policy(dtype)
+        given = [a for a in (*args, *kwargs.values()) if isinstance(a, (torch.dtype, _Tensor))]
+        if not given:
+            return self
+        return self._to_policy(given[0].dtype if isinstance(given[0], _Tensor) else given[0])
+
+    def __getstate__(self):
+        # Losses belong to the call that made them: a copy starts without.
+        return {**self.__dict__, "_losses": []}
 
     def __repr__(self):
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"

@@ -52,8 +52,10 @@ class _Merge(Layer):
 
 
 def _shapes(input_shape, name, at_least):
-    if not isinstance(input_shape, (list, tuple)) or not input_shape or not isinstance(
-        input_shape[0], (list, tuple)
+    if (
+        not isinstance(input_shape, (list, tuple))
+        or not input_shape
+        or not isinstance(input_shape[0], (list, tuple))
     ):
         raise ValueError(
             "A merge layer should be called on a list of inputs. "

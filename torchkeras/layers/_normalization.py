@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from torchkeras import constraints, initializers, regularizers
+from torchkeras import _configurable, constraints, initializers, regularizers
 from torchkeras.layers._input_spec import InputSpec
 from torchkeras.layers._layer import Layer
 
@@ -163,7 +163,14 @@ class BatchNormalization(Layer):
         x = inputs if self._order is None else inputs.permute(self._order)
         if not training or not self._trainable:
             x = F.batch_norm(
-                x, self.moving_mean, self.moving_variance, self.gamma, self.beta, False, 0.0, self.epsilon
+                x,
+                self.moving_mean,
+                self.moving_variance,
+                self.gamma,
+                self.beta,
+                False,
+                0.0,
+                self.epsilon,
             )
         elif mask is not None or self._reduces():
             mean, variance = self._moments(x, mask)
@@ -182,11 +189,20 @@ class BatchNormalization(Layer):
         n = x.numel() // x.shape[1]
         moving = self.moving_variance
         if n == 1:
-            return _normalize(x, *self._update(*self._moments(x, None)), self.gamma, self.beta, self.epsilon)
+            return _normalize(
+                x, *self._update(*self._moments(x, None)), self.gamma, self.beta, self.epsilon
+            )
         # Through `.data`: autograd keeps the buffer, whose values the backward pass does not use.
         moving.data.mul_(n / (n - 1))
         x = F.batch_norm(
-            x, self.moving_mean, moving, self.gamma, self.beta, True, 1.0 - self.momentum, self.epsilon
+            x,
+            self.moving_mean,
+            moving,
+            self.gamma,
+            self.beta,
+            True,
+            1.0 - self.momentum,
+            self.epsilon,
         )
         moving.data.mul_((n - 1) / n)
         return x
@@ -199,7 +215,9 @@ class BatchNormalization(Layer):
         axes = [0, *range(2, x.ndim)]
         x = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
         if mask is None:
-            weight = torch.full((1,), float(x.numel() // x.shape[1]), device=x.device, dtype=x.dtype)
+            weight = torch.full(
+                (1,), float(x.numel() // x.shape[1]), device=x.device, dtype=x.dtype
+            )
             total, squares = x.sum(axes), x.square().sum(axes)
         else:
             # The mask has the inputs' leading axes; here the channels have moved to the second.
@@ -245,7 +263,8 @@ class LayerNormalization(Layer):
     """Centers and scales each sample by the mean and variance of its features.
 
     Computes ``gamma * (x - mean) / sqrt(variance + epsilon) + beta`` with mean and variance
-    over ``axis`` of each sample.
+    over ``axis`` of each sample. The older keyword ``rms_scaling=True`` leaves out the mean
+    and ``beta``: ``gamma * x / sqrt(variance + epsilon)``.
 
     Args:
         axis: The axis of the features, or a list of axes.
@@ -293,13 +312,10 @@ class LayerNormalization(Layer):
         gamma_constraint=None,
         **kwargs,
     ):
-        if kwargs.pop("rms_scaling", False):
-            raise ValueError(
-                "`rms_scaling` is not an argument any more. Use `keras.layers.RMSNormalization`."
-            )
+        self.rms_scaling = kwargs.pop("rms_scaling", False)
         super().__init__(**kwargs)
         if isinstance(axis, (list, tuple)):
-            self.axis = list(axis)
+            self.axis = sorted(axis)
         elif isinstance(axis, int):
             self.axis = axis
         else:
@@ -332,7 +348,7 @@ class LayerNormalization(Layer):
                 name="gamma",
                 autocast=False,
             )
-        if self.center:
+        if self.center and not self.rms_scaling:
             self.beta = self.add_weight(
                 shape,
                 self.beta_initializer,
@@ -354,8 +370,18 @@ class LayerNormalization(Layer):
         if x.dtype in (torch.float16, torch.bfloat16):
             gamma = gamma if gamma is None else gamma.to(x.dtype)
             beta = beta if beta is None else beta.to(x.dtype)
-        x = F.layer_norm(x, self._shape, gamma, beta, self.epsilon)
+        if self.rms_scaling:
+            axes = tuple(range(-len(self._shape), 0))
+            variance = x.float().var(dim=axes, unbiased=False, keepdim=True)
+            x = x * torch.rsqrt(variance + self.epsilon).to(x.dtype)
+            x = x if gamma is None else x * gamma
+        else:
+            x = F.layer_norm(x, self._shape, gamma, beta, self.epsilon)
         return x if self._order is None else x.permute(self._back)
 
     def compute_output_shape(self, input_shape):
         return input_shape
+
+    @_configurable.reads_signature
+    def get_config(self):
+        return {**super().get_config(), "rms_scaling": self.rms_scaling}

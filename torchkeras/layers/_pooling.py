@@ -35,7 +35,11 @@ class _Pooling(Layer):
 
     def call(self, inputs):
         x = inputs.permute(self._to_torch) if self._last else inputs
-        x = self._pool(x, self.pool_size, self.strides) if self.padding == "valid" else self._same(x)
+        x = (
+            self._pool(x, self.pool_size, self.strides)
+            if self.padding == "valid"
+            else self._same(x)
+        )
         return x.permute(self._to_keras) if self._last else x
 
     def _same(self, x):
@@ -231,8 +235,14 @@ class AveragePooling3D(_Pooling):
     """
 
     rank = 3
-    _pool = staticmethod(F.avg_pool3d)
     _is_average = True
+
+    @staticmethod
+    def _pool(x, *args, **kwargs):
+        # torch has no bfloat16 kernel for the CPU.
+        if x.dtype is torch.bfloat16 and x.device.type == "cpu":
+            return F.avg_pool3d(x.float(), *args, **kwargs).to(x.dtype)
+        return F.avg_pool3d(x, *args, **kwargs)
 
 
 class GlobalMaxPooling1D(_GlobalPooling):

@@ -85,12 +85,10 @@ class _SpatialDropout(Dropout):
 
     rank: int
 
-    def __init__(self, rate, seed=None, name=None, dtype=None, data_format=None, **kwargs):
-        super().__init__(rate, seed=seed, name=name, dtype=dtype, **kwargs)
+    def __init__(self, rate, seed=None, name=None, dtype=None, data_format=None):
+        super().__init__(rate, seed=seed, name=name, dtype=dtype)
         self.input_spec = InputSpec(ndim=self.rank + 2)
         self.data_format = data_format
-
-    _config_skip = ("autocast", "noise_shape")
 
     def _noise_shape(self, inputs):
         ones = (1,) * self.rank
@@ -103,6 +101,11 @@ class _SpatialDropout(Dropout):
             return inputs
         shape = self._noise_shape(inputs)
         return dropout(inputs, self.rate, noise_shape=shape, seed=self.seed_generator)
+
+    def get_config(self):
+        # The only layers whose config has no `trainable`: their constructors do not take it.
+        config = {"rate": self.rate, "seed": self.seed, "name": self.name}
+        return {**config, "dtype": self.dtype_policy.name}
 
 
 class SpatialDropout1D(_SpatialDropout):
@@ -124,10 +127,8 @@ class SpatialDropout1D(_SpatialDropout):
 
     rank = 1
 
-    def __init__(self, rate, seed=None, name=None, dtype=None, **kwargs):
-        super().__init__(rate, seed=seed, name=name, dtype=dtype, **kwargs)
-
-    _config_skip = ("autocast", "noise_shape", "data_format")
+    def __init__(self, rate, seed=None, name=None, dtype=None):
+        super().__init__(rate, seed=seed, name=name, dtype=dtype)
 
 
 class GaussianNoise(_Random):

@@ -77,7 +77,9 @@ class Reshape(Layer):
         if None in sizes:
             return (input_shape[0], *(None if n == -1 else n for n in target))
         total = math.prod(sizes)
-        if (-1 in target and (known == 0 or total % known)) or (-1 not in target and total != known):
+        if (-1 in target and (known == 0 or total % known)) or (
+            -1 not in target and total != known
+        ):
             raise ValueError(
                 "The total size of the tensor must be unchanged. Received: "
                 f"input_shape={tuple(sizes)}, target_shape={target}"

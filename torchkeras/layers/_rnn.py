@@ -365,10 +365,7 @@ class _FusedRNN(RNN):
         del config["cell"]
         cell = self.cell.get_config()
         config.update((k, cell[k]) for k in self._cell_arguments if k in cell)
-        if self.activity_regularizer is not None:
-            config["activity_regularizer"] = _objects.serialize_keras_object(
-                self.activity_regularizer
-            )
+        config["activity_regularizer"] = _objects.serialize_keras_object(self.activity_regularizer)
         return config
 
     @classmethod
@@ -393,9 +390,8 @@ class _FusedRNN(RNN):
         order = (~mask).to(torch.uint8).argsort(dim=1, stable=True)
         packed = sequences.gather(1, order.unsqueeze(-1).expand_as(sequences))
         if len(states) > 1 and (self.return_state or self.stateful):
-            # Only outputs can be picked at a row's last step; other states come from the kernel
-            # itself, which must be told the lengths.
-            outputs, new = self._kernel_of_lengths(packed, states, count)
+            idle = torch.arange(mask.shape[1], device=mask.device) >= count.unsqueeze(1)
+            outputs, new = self._kernel(packed, states, idle)
         else:
             outputs, new = self._kernel(packed, states)
         place = mask.cumsum(1) - 1  # which of the packed outputs stands at each step
@@ -410,19 +406,6 @@ class _FusedRNN(RNN):
             full = full * mask.unsqueeze(-1).to(full.dtype)
             last = full[:, -1]
         return full, last, new
-
-    def _kernel_of_lengths(self, packed, states, count):
-        lengths = count.clamp(min=1).cpu()
-        sequence = torch.nn.utils.rnn.pack_padded_sequence(
-            packed, lengths, batch_first=True, enforce_sorted=False
-        )
-        order, back = sequence.sorted_indices, sequence.unsorted_indices
-        given = [s.index_select(0, order) for s in states]
-        data, new = self._packed_kernel(sequence.data, sequence.batch_sizes, given)
-        outputs, _ = torch.nn.utils.rnn.pad_packed_sequence(
-            sequence._replace(data=data), batch_first=True, total_length=packed.shape[1]
-        )
-        return outputs, [n.index_select(0, back) for n in new]
 
     def _weights(self):
         """Kernel, recurrent kernel and biases as torch's kernels take them."""
@@ -573,21 +556,30 @@ class LSTM(_FusedRNN):
             **kwargs,
         )
 
-    def _kernel(self, sequences, states):
+    def _kernel(self, sequences, states, idle=None):
+        """The fused kernel; at the steps that are ``idle`` it leaves the cell state alone."""
         h, c = (s.unsqueeze(0) for s in states)
         weights = self._weights()
+        if idle is not None:
+            # One more feature, 1 at idle steps, that shuts the input gate and opens the forget
+            # gate: sigmoid(-1e4) is 0 and sigmoid(1e4) is 1. No length has to leave the device.
+            sequences = torch.cat([sequences, idle.unsqueeze(-1).to(sequences.dtype)], dim=-1)
+            units = self.cell.units
+            gates = weights[0].new_zeros(4 * units, 1)
+            gates[:units], gates[units : 2 * units] = -1e4, 1e4
+            weights[0] = torch.cat([weights[0], gates], dim=1)
         outputs, h, c = torch.lstm(
-            sequences, (h, c), weights, len(weights) == 4, 1, 0.0, torch.is_grad_enabled(), False, True
+            sequences,
+            (h, c),
+            weights,
+            len(weights) == 4,
+            1,
+            0.0,
+            torch.is_grad_enabled(),
+            False,
+            True,
         )
         return outputs, [h[0], c[0]]
-
-    def _packed_kernel(self, data, batch_sizes, states):
-        h, c = (s.unsqueeze(0) for s in states)
-        weights = self._weights()
-        data, h, c = torch.lstm(
-            data, batch_sizes, (h, c), weights, len(weights) == 4, 1, 0.0, torch.is_grad_enabled(), False
-        )
-        return data, [h[0], c[0]]
 
 
 class GRU(_FusedRNN):

@@ -1,6 +1,7 @@
 """Lists, dicts and sets that tell their layer when what they hold changes."""
 
 import collections
+from typing import Any
 
 
 def _telling(base, *methods):
@@ -21,10 +22,8 @@ def _telling(base, *methods):
         wrapped.__name__ = method.__name__
         return wrapped
 
-    name = "Tracked" + {"list": "List", "dict": "Dict", "set": "Set"}.get(
-        base.__name__, base.__name__
-    )
-    namespace = {m: tell(getattr(base, m)) for m in methods}
+    name = f"Tracked{base.__name__[0].upper()}{base.__name__[1:]}"
+    namespace: dict[str, Any] = {m: tell(getattr(base, m)) for m in methods}
     namespace["__init__"] = __init__
     namespace["__doc__"] = f"A {base.__name__} that tells its layer when it changes."
     namespace["__module__"] = __name__

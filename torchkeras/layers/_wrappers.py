@@ -4,6 +4,7 @@ import torch
 
 from torchkeras import tree
 from torchkeras.layers._layer import Layer
+from torchkeras.layers._normalization import BatchNormalization
 from torchkeras.saving import _objects
 
 
@@ -47,7 +48,8 @@ class Wrapper(Layer):
 class TimeDistributed(Wrapper):
     """Applies a layer to every step of a sequence.
 
-    The steps are folded into the batch, so the layer runs once.
+    The steps are folded into the batch, so the layer runs once; only batch normalization,
+    which in training looks at the whole batch, takes one step after the other.
 
     Args:
         layer: The layer for one step.
@@ -75,6 +77,9 @@ class TimeDistributed(Wrapper):
                 f"dimensions, received: {input_shape}"
             )
         super().build((input_shape[0], *input_shape[2:]))
+        # Statistics of a batch are those of one step; all else is the same for every step.
+        kinds = (BatchNormalization, torch.nn.modules.batchnorm._BatchNorm)
+        self._step_by_step = any(isinstance(m, kinds) for m in self.layer.modules())
 
     def call(self, inputs, training=None, mask=None):
         batch, steps = inputs.shape[:2]
@@ -83,12 +88,23 @@ class TimeDistributed(Wrapper):
                 "`TimeDistributed` Layer should be passed a `mask` of shape "
                 f"({batch}, {steps}, ...), received: {tuple(mask.shape)}"
             )
+        if training and self._step_by_step:
+            return self._each_step(inputs, mask)
         x = inputs.flatten(0, 1)
         if mask is not None and mask.ndim > 2:  # what is left of it is about the layer's input
             x._keras_mask = mask.flatten(0, 1)
         extra = {"training": training} if training is not None else {}
         outputs = self.layer(x, **extra)
         return tree.map_structure(lambda y: y.reshape(batch, steps, *y.shape[1:]), outputs)
+
+    def _each_step(self, inputs, mask):
+        outputs = []
+        for i in range(inputs.shape[1]):
+            x = inputs[:, i]
+            if mask is not None:
+                x._keras_mask = mask[:, i]
+            outputs.append(self.layer(x, training=True))
+        return tree.map_structure(lambda *y: torch.stack(y, dim=1), *outputs)
 
     def compute_output_shape(self, input_shape):
         inner = self.layer.compute_output_shape((input_shape[0], *input_shape[2:]))
@@ -129,6 +145,12 @@ class Bidirectional(Layer):
                 "Please initialize `Bidirectional` layer with a `keras.layers.Layer` instance. "
                 f"Received: {layer}"
             )
+        for name in ("go_backwards", "return_sequences", "return_state"):
+            if not hasattr(layer, name):
+                raise ValueError(
+                    f"The `layer` of `Bidirectional` must be recurrent: it needs `{name}`, as LSTM, "
+                    f"GRU and RNN have. Received: layer={layer}"
+                )
         if backward_layer is not None and not isinstance(backward_layer, Layer):
             raise ValueError(
                 "`backward_layer` need to be a `keras.layers.Layer` instance. "
@@ -139,29 +161,30 @@ class Bidirectional(Layer):
                 "Invalid merge mode. Merge mode should be one of "
                 f'{{"sum", "mul", "ave", "concat", None}}. Received: {merge_mode}'
             )
-        if "name" not in kwargs or kwargs["name"] is None:
-            kwargs["name"] = None
         super().__init__(**kwargs)
-        self.layer = layer
-        forward = layer.from_config(_renamed(layer.get_config(), "forward_"))
+        # The layer given is only a model for the two.
+        config = layer.get_config()
+        name = config["name"]
+        forward_name = name if name.startswith("forward_") else f"forward_{name}"
+        self.forward_layer = layer.from_config({**config, "name": forward_name})
         if backward_layer is None:
-            config = _renamed(layer.get_config(), "backward_")
-            config["go_backwards"] = not config["go_backwards"]
-            backward = layer.from_config(config)
-        else:
-            backward = backward_layer
-        # The layer given is a model for the two: it has no weights of its own.
-        del self._modules["layer"]
-        self.__dict__["layer"] = layer
-        self.forward_layer = forward
-        self.backward_layer = backward
+            backward_layer = layer.from_config(
+                {
+                    **config,
+                    "name": f"backward_{name}",
+                    "go_backwards": not config["go_backwards"],
+                }
+            )
+        self.backward_layer = backward_layer
         self._check_pair()
+        if layer.return_sequences:  # masked steps give zeros, so that the two can be merged
+            self.forward_layer.zero_output_for_mask = True
+            self.backward_layer.zero_output_for_mask = True
         self.merge_mode = merge_mode
         self.stateful = getattr(layer, "stateful", False)
         self.return_sequences = layer.return_sequences
         self.return_state = layer.return_state
         self.input_spec = layer.input_spec
-        self._given_backward = backward_layer
         self._initial_weights = weights
 
     def _check_pair(self):
@@ -255,14 +278,8 @@ class Bidirectional(Layer):
     def get_config(self):
         config = self._base_config()
         config["merge_mode"] = self.merge_mode
-        config["layer"] = _objects.serialize_keras_object(self.layer)
+        config["layer"] = _objects.serialize_keras_object(self.forward_layer)
         config["backward_layer"] = _objects.serialize_keras_object(self.backward_layer)
         return config
 
     from_config = Wrapper.__dict__["from_config"]
-
-
-def _renamed(config, prefix):
-    return {**config, "name": prefix + config["name"]}
-
-

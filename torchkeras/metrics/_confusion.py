@@ -245,7 +245,7 @@ class _Share(_Thresholded):
     def __init__(self, thresholds=None, top_k=None, class_id=None, name=None, dtype=None):
         super().__init__(name=name, dtype=dtype)
         self._given_thresholds = thresholds
-        self.top_k = _checks.positive_int("top_k", top_k, allow_none=True)
+        self.top_k = None if top_k is None else _checks.positive_int("top_k", top_k)
         self.class_id = class_id
         self._set_thresholds(_checked_thresholds(thresholds, 0.5 if top_k is None else _NEVER))
         shape = (len(self.thresholds),)

@@ -121,7 +121,8 @@ def _clone_graph(model, input_tensors, copy_of, call_function):
         ]
     else:
         flat = [
-            s if isinstance(s, KerasTensor) else Input(tensor=s) for s in tree.flatten(input_tensors)
+            s if isinstance(s, KerasTensor) else Input(tensor=s)
+            for s in tree.flatten(input_tensors)
         ]
         if len(flat) != len(graph.flat_inputs):
             raise ValueError(

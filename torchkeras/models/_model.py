@@ -1,5 +1,6 @@
 """Model: a layer that can be trained, made by subclassing or from a graph of symbols."""
 
+from typing import Any
 
 import torch
 from torch import nn
@@ -40,11 +41,13 @@ class Model(Trainer, Layer):
     """
 
     _never_fast = True
-    _graph = None
+    _graph: Any = None
+    input_names: list
+    output_names: list
 
     def __new__(cls, *args, **kwargs):
         if cls is Model and _is_functional(args, kwargs):
-            cls = Functional
+            return super().__new__(Functional, *args, **kwargs)  # pyright: ignore
         return super().__new__(cls, *args, **kwargs)
 
     def __init__(self, *args, **kwargs):
@@ -55,11 +58,9 @@ class Model(Trainer, Layer):
             given = {**dict(zip(names, args)), **kwargs}
             inputs, outputs = given.pop("inputs"), given.pop("outputs")
             Layer.__init__(self, **given)
-            self._init_trainer()
             self._init_graph(inputs, outputs)
         else:
             Layer.__init__(self, *args, **kwargs)
-            self._init_trainer()
 
     def _init_graph(self, inputs, outputs):
         for role, structure in (("inputs", inputs), ("outputs", outputs)):
@@ -67,8 +68,8 @@ class Model(Trainer, Layer):
                 if not isinstance(leaf, KerasTensor):
                     raise ValueError(
                         f"All `{role}` values must be KerasTensors. Received: {role}={leaf} "
-                        f"(of type {type(leaf).__name__}). Make inputs with `Input(shape)` and call "
-                        "layers on them."
+                        f"(of type {type(leaf).__name__}). Make inputs with `Input(shape)` and "
+                        "call layers on them."
                     )
         if isinstance(inputs, list) and len(inputs) == 1:
             inputs = inputs[0]
@@ -89,9 +90,9 @@ class Model(Trainer, Layer):
         seen = set()
         for operation in graph.operations:
             if operation.name in seen:
+                count = sum(o.name == operation.name for o in graph.operations)
                 raise ValueError(
-                    f'The name "{operation.name}" is used '
-                    f"{sum(o.name == operation.name for o in graph.operations)} times in the model. "
+                    f'The name "{operation.name}" is used {count} times in the model. '
                     "All operation names should be unique."
                 )
             seen.add(operation.name)
@@ -101,7 +102,7 @@ class Model(Trainer, Layer):
         """Makes a graph's layer (or the weights of a torch function in it) this module's."""
         if isinstance(operation, InputLayer):
             return
-        if isinstance(operation, nn.Module):
+        if isinstance(operation, Layer):
             if not any(m is operation for m in self._modules.values()):
                 self._modules[operation.name.replace(".", "_")] = operation
             return
@@ -147,8 +148,7 @@ class Model(Trainer, Layer):
     @layers.setter
     def layers(self, _):
         raise AttributeError(
-            "`Model.layers` attribute is reserved and should not be used. "
-            "Please use another name."
+            "`Model.layers` attribute is reserved and should not be used. Please use another name."
         )
 
     @property
@@ -221,7 +221,7 @@ class Model(Trainer, Layer):
             raise NotImplementedError(
                 f"Model {type(self).__name__} does not have a `call()` method implemented."
             )
-        flat = self._flat_inputs(inputs)
+        flat: list[Any] = self._flat_inputs(inputs)
         if mask is not None:
             for x, m in zip(flat, tree.flatten(mask)):
                 if m is not None:
@@ -410,7 +410,11 @@ class Model(Trainer, Layer):
     def reset_states(self):
         """Resets the states of stateful recurrent layers."""
         for layer in self._flatten_layers(include_self=False):
-            if layer is not self and hasattr(layer, "reset_states") and getattr(layer, "stateful", 0):
+            if (
+                layer is not self
+                and hasattr(layer, "reset_states")
+                and getattr(layer, "stateful", 0)
+            ):
                 layer.reset_states()
 
 

@@ -31,6 +31,8 @@ class Sequential(Model):
         (None, 2)
     """
 
+    _chain: list
+
     def __new__(cls, *args, **kwargs):
         return Layer.__new__(cls, *args, **kwargs)
 
@@ -205,5 +207,3 @@ class Sequential(Model):
 
 def _unknown_batch(shapes):
     return tree.map_shape_structure(lambda s: (None, *s[1:]), shapes)
-
-

@@ -86,8 +86,7 @@ def _in_range(layers, layer_range):
     ]
     if not all(found):
         raise ValueError(
-            "Passed layer_names do not match the layer names in the model. "
-            f"Received: {layer_range}"
+            f"Passed layer_names do not match the layer names in the model. Received: {layer_range}"
         )
     first, last = min(found[0]), max(found[1])
     return layers[min(first, last) : max(first, last) + 1]
@@ -190,10 +189,11 @@ def _words(text):
 
 
 def _size(count, size):
-    for unit in ("B", "KB", "MB", "GB", "TB"):
-        if size < 1024 or unit == "TB":
-            return f" {count:,} ({size:.2f} {unit})"
+    units = ["B", "KB", "MB", "GB", "TB"]
+    while size >= 1024 and len(units) > 1:
         size /= 1024
+        del units[0]
+    return f" {count:,} ({size:.2f} {units[0]})"
 
 
 def _totals(model):

@@ -1,10 +1,8 @@
 """Functions of two tensors whose shapes are broadcast together."""
 
-import builtins
 
 import torch
 
-from torchkeras import config
 from torchkeras.ops._convert import floating, pair, promoted, tensor
 from torchkeras.ops._op import op
 

@@ -3,7 +3,7 @@
 import torch
 
 from torchkeras import _dtypes, config
-from torchkeras.ops._convert import as_tensor, floating, narrow_floating, pair, promoted, tensor
+from torchkeras.ops._convert import as_tensor, floating, narrow_floating, pair, tensor
 from torchkeras.ops._op import op
 
 

@@ -9,11 +9,13 @@ import inspect
 import marshal
 import sys
 import types
+from typing import Any
 
 import numpy as np
 import torch
 
-from torchkeras import _dtypes, config as _config
+from torchkeras import _dtypes
+from torchkeras import config as _config
 from torchkeras.saving import _registration
 
 PACKAGE = __name__.partition(".")[0]
@@ -231,7 +233,7 @@ def in_safe_mode():
     return not _SafeMode.stack or _SafeMode.stack[-1] is not False
 
 
-def _lookup(name, module, registered, kind):
+def _lookup(name, module, registered, kind) -> Any:
     for key in (registered, name):
         custom = _registration.get_registered_object(key) if key else None
         if custom is not None:

@@ -43,8 +43,10 @@ def save_weights(model, filepath, overwrite=True, max_shard_size=None):
         if answer.strip().lower() != "y":
             return
     # A tensor that two layers share is written under each of its names.
-    tensors = {k: v.detach().cpu().clone(memory_format=torch.contiguous_format)
-               for k, v in model.state_dict().items()}
+    tensors = {
+        k: v.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for k, v in model.state_dict().items()
+    }
     folder = os.path.dirname(os.path.abspath(filepath))
     handle, temporary = tempfile.mkstemp(dir=folder, suffix=".tmp")
     try:

@@ -1,13 +1,14 @@
 """What `compile` was given, matched to the outputs: losses with weights, metrics by output."""
 
 import copy
+from typing import Any
 
 import torch
 from torch import nn
 
+from torchkeras import _state, tree
 from torchkeras import losses as losses_module
 from torchkeras import metrics as metrics_module
-from torchkeras import _state, tree
 from torchkeras.losses import Loss
 from torchkeras.metrics import Mean, MeanMetricWrapper, Metric
 
@@ -38,7 +39,9 @@ class TorchLoss:
     def _as_target(self, y_true, y_pred):
         if y_true.dtype.is_floating_point:
             same = y_true.ndim != y_pred.ndim and y_true.numel() == y_pred.numel()
-            return y_true.reshape(y_pred.shape).to(y_pred.dtype) if same else y_true.to(y_pred.dtype)
+            return (
+                y_true.reshape(y_pred.shape).to(y_pred.dtype) if same else y_true.to(y_pred.dtype)
+            )
         if isinstance(self.module, (nn.CrossEntropyLoss, nn.NLLLoss)):
             if y_true.ndim == y_pred.ndim and y_true.shape[1] == 1:
                 y_true = y_true.squeeze(1)
@@ -103,7 +106,9 @@ def match_outputs(given, y_pred, output_names, what, leaf):
         raise ValueError(f"Could not interpret {what} identifier: {given!r}")
     if len(given) == 1 and n == 1:
         return list(given)
-    values = _flatten_until(given, leaf) if any(isinstance(g, (list, tuple)) for g in given) else given
+    values = (
+        _flatten_until(given, leaf) if any(isinstance(g, (list, tuple)) for g in given) else given
+    )
     if len(values) != n:
         raise ValueError(
             f"For a model with {n} outputs, `{what}` must be one value or a list of {n}. "
@@ -119,7 +124,7 @@ def _flatten_until(given, leaf):
 
 
 def names_of(y_pred, output_names):
-    """The names by which the outputs are spoken of: the keys of a dict, else their layers' names."""
+    """How the outputs are spoken of: by the keys of a dict, else by their layers' names."""
     if isinstance(y_pred, dict):
         paths = [path for path, _ in tree.flatten_with_path(y_pred)]
         return [path[0] if len(path) == 1 else "_".join(map(str, path)) for path in paths]
@@ -128,6 +133,8 @@ def names_of(y_pred, output_names):
 
 class CompileLoss:
     """The losses of all outputs as one: their weighted sum."""
+
+    parts: Any
 
     def __init__(self, loss, loss_weights, output_names):
         self.given, self.weights, self.output_names = loss, loss_weights, output_names
@@ -207,6 +214,8 @@ def flat_targets(y_true, y_pred, output_names, what):
 class CompileMetrics(Metric):
     """The metrics of all outputs as one, made from names once the outputs' shapes are known."""
 
+    parts: Any
+
     def __init__(self, metrics, weighted_metrics, output_names):
         super().__init__(name="compile_metrics")
         self.given = (metrics, weighted_metrics)
@@ -231,7 +240,9 @@ class CompileMetrics(Metric):
         self.parts = []
         seen = {}  # how often an output has a metric of that name
         for weighted, given in zip((False, True), self.given):
-            for place, (metrics, name) in enumerate(zip(self._by_output(given, y_pred, names), names)):
+            for place, (metrics, name) in enumerate(
+                zip(self._by_output(given, y_pred, names), names)
+            ):
                 for identifier in metrics:
                     metric = get_metric(identifier, targets[place], outputs[place])
                     if metric is None:

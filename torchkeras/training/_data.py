@@ -132,7 +132,9 @@ class ArrayData:
         if not leaves or not leaves[0].ndim:
             raise ValueError("`x` holds no samples. Expected arrays with a first axis of samples.")
         self.n = len(leaves[0])
-        self.batch_size = 32 if batch_size is None else _checks.positive_int("batch_size", batch_size)
+        self.batch_size = (
+            32 if batch_size is None else _checks.positive_int("batch_size", batch_size)
+        )
         self.shuffle = shuffle
         self.device = device
         home = device if on_device and _fits(leaves, device) else torch.device("cpu")
@@ -144,7 +146,9 @@ class ArrayData:
                     "the class weights into `sample_weight`."
                 )
             if not isinstance(y, torch.Tensor):
-                raise ValueError("`class_weight` is only supported for Models with a single output.")
+                raise ValueError(
+                    "`class_weight` is only supported for Models with a single output."
+                )
             sample_weight = class_weights_of(y, class_weight)
         self.data = (x, y, sample_weight)
         self.flat = [t for t in tree.flatten(self.data) if t is not None]
@@ -294,7 +298,9 @@ def make(
     if isinstance(x, torch.utils.data.Dataset):
         streaming = isinstance(x, torch.utils.data.IterableDataset)
         x = torch.utils.data.DataLoader(
-            x, batch_size=32 if batch_size is None else batch_size, shuffle=shuffle and not streaming
+            x,
+            batch_size=32 if batch_size is None else batch_size,
+            shuffle=shuffle and not streaming,
         )
         batch_size, iterable = None, True
     elif not iterable and not is_array(x) and not isinstance(x, (dict, list, tuple)):
@@ -317,6 +323,4 @@ def make(
                 f"`batch_size` is not used: the {kind} makes the batches itself.", stacklevel=4
             )
         return IterableData(x, class_weight, device, shuffle)
-    return ArrayData(
-        x, y, sample_weight, class_weight, batch_size, shuffle, device, on_device
-    )
+    return ArrayData(x, y, sample_weight, class_weight, batch_size, shuffle, device, on_device)

@@ -1,6 +1,7 @@
 """The loops: fit runs epochs, an epoch runs steps, and nothing in a step waits for the device."""
 
 import warnings
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,27 +28,27 @@ class LazyLogs(dict):
             super().update(numbers(compute()))
         return self
 
-    def _looking(name):
-        method = getattr(dict, name)
-
-        def look(self, *args, **kwargs):
-            if self._compute is not None:
-                self._fill()
-            return method(self, *args, **kwargs)
-
-        look.__name__ = name
-        return look
-
-    for _name in (
-        "__getitem__ __iter__ __len__ __contains__ __eq__ __repr__ __setitem__ __delitem__ __or__ "
-        "__ror__ keys values items get copy update pop setdefault"
-    ).split():
-        locals()[_name] = _looking(_name)
-    del _name, _looking
-    __hash__ = None
-
     def __reduce__(self):
         return dict, (dict(self._fill().items()),)
+
+
+def _looking(name):
+    method = getattr(dict, name)
+
+    def look(self, *args, **kwargs):
+        if self._compute is not None:
+            self._fill()
+        return method(self, *args, **kwargs)
+
+    look.__name__ = name
+    return look
+
+
+for _name in (
+    "__getitem__ __iter__ __len__ __contains__ __eq__ __repr__ __setitem__ __delitem__ __or__ "
+    "__ror__ keys values items get copy update pop setdefault"
+).split():
+    setattr(LazyLogs, _name, _looking(_name))
 
 
 def numbers(logs):
@@ -64,9 +65,7 @@ def numbers(logs):
     result = {}
     for key, value in logs.items():  # a metric of several values
         result.update(value if isinstance(value, dict) else {key: value})
-    scalars = {
-        k: v for k, v in result.items() if isinstance(v, torch.Tensor) and v.numel() == 1
-    }
+    scalars = {k: v for k, v in result.items() if isinstance(v, torch.Tensor) and v.numel() == 1}
     if scalars:
         stacked = torch.stack([v.detach().reshape(()).double() for v in scalars.values()])
         result.update(zip(scalars, stacked.tolist()))
@@ -99,7 +98,7 @@ class _Batches:
         self.steps = source.steps if steps is None else steps
         if self.steps == float("inf"):
             self.steps = None
-        self.iterator = None
+        self.iterator: Any = None
         self.waiting = []
         self.exhausted = False
 
@@ -208,8 +207,8 @@ def fit(
     validation_freq,
 ):
     """Trains a model on a source of batches; returns the history."""
-    if config.max_epochs() is not None:
-        epochs = min(epochs, config.max_epochs())
+    limit = config.max_epochs()
+    epochs = epochs if limit is None else min(epochs, limit)
     batches = _Batches(source, steps_per_epoch)
     validation_batches = None if validation is None else _Batches(validation, validation_steps)
     callbacks = _callback_list(
@@ -314,9 +313,7 @@ def predict(model, source, verbose, steps, callbacks):
 
     def end(index, result):
         if callbacks.has_predict_batch_hooks:
-            callbacks.on_predict_batch_end(
-                index, {"outputs": tree.map_structure(to_numpy, result)}
-            )
+            callbacks.on_predict_batch_end(index, {"outputs": tree.map_structure(to_numpy, result)})
         else:
             callbacks.on_predict_batch_end(index, None)
 

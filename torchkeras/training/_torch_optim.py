@@ -1,5 +1,7 @@
 """TorchOptimizer: a torch.optim optimizer where a Keras one may stand."""
 
+from typing import Any
+
 import torch
 
 
@@ -13,8 +15,8 @@ class TorchOptimizer:
 
     def __init__(self, optimizer):
         made = isinstance(optimizer, torch.optim.Optimizer)
-        self.optimizer = optimizer if made else None
-        self._make = None if made else optimizer
+        self.optimizer: Any = optimizer if made else None
+        self._make: Any = None if made else optimizer
 
     @property
     def built(self):
@@ -47,7 +49,10 @@ class TorchOptimizer:
         if self.optimizer is None:
             return []
         return [
-            t for s in self.optimizer.state.values() for t in s.values() if isinstance(t, torch.Tensor)
+            t
+            for s in self.optimizer.state.values()
+            for t in s.values()
+            if isinstance(t, torch.Tensor)
         ]
 
     @property

@@ -3,6 +3,8 @@
 import contextlib
 import shutil
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import nn
@@ -27,21 +29,28 @@ _NOT_COPIED = dict.fromkeys(
 class Trainer:
     """The half of `Model` that trains."""
 
-    def _init_trainer(self):
-        self.__dict__.update(
-            **_NOT_COPIED,
-            compiled=False,
-            optimizer=None,
-            loss=None,
-            stop_training=False,
-            run_eagerly=False,
-            jit_compile=False,
-            steps_per_execution=1,
-            _loss_tracker=None,
-            _compile_loss=None,
-            _compile_metrics=None,
-            _history=None,
-        )
+    # What `Layer`, the other half, has.
+    __call__: Callable[..., Any]
+    training: bool
+    losses: list
+    _call_impl: Callable[..., Any]
+    trainable_variables: list
+
+    compiled = False
+    optimizer: Any = None
+    loss: Any = None
+    stop_training = False
+    run_eagerly = False
+    jit_compile = False
+    steps_per_execution = 1
+    train_function: Any = None
+    test_function: Any = None
+    predict_function: Any = None
+    _step_cache: Any = None
+    _loss_tracker: Any = None
+    _compile_loss: Any = None
+    _compile_metrics: Any = None
+    _history: Any = None
 
     def __getstate__(self):
         # A history holds its model, and callbacks hold what no file can.
@@ -153,7 +162,7 @@ class Trainer:
     def metrics(self):
         """All metrics: the loss, those of layers, and those `compile` was given, as one."""
         found = [] if self._loss_tracker is None else [self._loss_tracker]
-        found += super().metrics
+        found += super().metrics  # pyright: ignore
         if self._compile_loss is not None:
             found += self._compile_loss.metrics
         if self._compile_metrics is not None:
@@ -199,7 +208,9 @@ class Trainer:
         y_pred = self(x, training=True) if cache.takes_training else self(x)
         if cache.version != _state.version:  # the first call made the weights
             cache = self._new_step_cache()
-        loss = self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=True)
+        loss = self.compute_loss(
+            x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=True
+        )
         self._loss_tracker.update_state(loss.detach(), sample_weight=_batch_size(x))
         for variable in cache.variables:
             variable.grad = None
@@ -235,9 +246,7 @@ class Trainer:
         cache = self._step_cache or self._new_step_cache()
         return self(x, training=False) if cache.takes_training else self(x)
 
-    def compute_loss(
-        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
-    ):
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True) -> Any:
         """The loss of a batch: that of `compile`, and what layers and regularizers add.
 
         Args:
@@ -287,13 +296,13 @@ class Trainer:
 
     # --- functions of an iterator --------------------------------------------------
 
-    def make_train_function(self, force=False):
+    def make_train_function(self, force=False) -> Any:
         """The function that `fit` calls with an iterator of batches, once for each execution."""
         if self.train_function is None or force:
             self.__dict__["train_function"] = self._function_of(self.train_step)
         return self.train_function
 
-    def make_test_function(self, force=False):
+    def make_test_function(self, force=False) -> Any:
         """The function that `evaluate` calls with an iterator of batches."""
         if self.test_function is None or force:
             step = self.test_step
@@ -305,7 +314,7 @@ class Trainer:
             self.__dict__["test_function"] = self._function_of(without_gradients)
         return self.test_function
 
-    def make_predict_function(self, force=False):
+    def make_predict_function(self, force=False) -> Any:
         """The function that `predict` calls with a batch."""
         if self.predict_function is None or force:
             self.__dict__["predict_function"] = self.predict_step
@@ -573,5 +582,3 @@ def _results(logs, return_dict):
 def _in_order(logs):
     values = list(logs.values())
     return values[0] if len(values) == 1 else values
-
-

@@ -35,9 +35,10 @@ class PyDataset:
     @property
     def num_batches(self):
         """Number of batches in an epoch; ``None`` for no end."""
-        if hasattr(self, "__len__"):
-            return len(self)
-        raise NotImplementedError(f"{type(self).__name__} must define `__len__()`.")
+        length = getattr(self, "__len__", None)
+        if length is None:
+            raise NotImplementedError(f"{type(self).__name__} must define `__len__()`.")
+        return length()
 
     def on_epoch_begin(self):
         """Called before each epoch."""
@@ -62,7 +63,7 @@ class _InOrder(torch.utils.data.Dataset):
 
 
 def batches(dataset, order):
-    """The batches of a dataset in an order of numbers (perhaps endless), made ahead by its workers."""
+    """The batches of a dataset in an order of numbers, made ahead by its workers."""
     # A subclass may not have called `super().__init__()`, as in Keras 2.
     workers = getattr(dataset, "workers", 1) or 0
     if workers > 1 and getattr(dataset, "use_multiprocessing", False):

@@ -11,9 +11,7 @@ model.add(keras.layers.Dense(64, input_dim=100))
 model.add(keras.layers.Activation("relu"))
 model.add(keras.layers.Dense(10))
 model.add(keras.layers.Activation("softmax"))
-model.compile(loss='categorical_crossentropy',
-              optimizer='sgd',
-              metrics=['accuracy'])
+model.compile(loss="categorical_crossentropy", optimizer="sgd", metrics=["accuracy"])
 data = np.random.random((1000, 100))
 labels = np.random.random((1000, 10))
 history = model.fit(data, labels, epochs=int(sys.argv[1]), batch_size=10, verbose=2)

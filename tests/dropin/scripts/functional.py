@@ -1,7 +1,6 @@
 import numpy as np
-from keras.layers import Input, Conv1D, Dense, Dropout, Lambda, concatenate
+from keras.layers import Conv1D, Dense, Dropout, GlobalMaxPooling1D, Input, Lambda, concatenate
 from keras.models import Model
-from keras.layers import GlobalMaxPooling1D
 
 rng = np.random.default_rng(0)
 series = rng.normal(size=(256, 30, 2))

@@ -1,15 +1,13 @@
-from tensorflow.python.keras.models import Sequential
-from tensorflow.python.keras.layers import Dense
 import numpy as np
+from tensorflow.python.keras.layers import Dense
+from tensorflow.python.keras.models import Sequential
 
 model = Sequential()
 
-model.add(Dense(units=64, activation='relu', input_dim=100))
-model.add(Dense(units=10, activation='softmax'))
+model.add(Dense(units=64, activation="relu", input_dim=100))
+model.add(Dense(units=10, activation="softmax"))
 
-model.compile(loss='categorical_crossentropy',
-              optimizer='sgd',
-              metrics=['accuracy'])
+model.compile(loss="categorical_crossentropy", optimizer="sgd", metrics=["accuracy"])
 
 model.summary()
 
