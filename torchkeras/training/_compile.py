@@ -134,11 +134,10 @@ def names_of(y_pred, output_names):
 class CompileLoss:
     """The losses of all outputs as one: their weighted sum."""
 
-    parts: Any
-
     def __init__(self, loss, loss_weights, output_names):
         self.given, self.weights, self.output_names = loss, loss_weights, output_names
-        self.parts = None
+        self.parts: list = []
+        self.built = False
         self.metrics = []
 
     def build(self, y_pred):
@@ -148,7 +147,7 @@ class CompileLoss:
         weights = match_outputs(
             self.weights, y_pred, names, "loss_weights", lambda w: isinstance(w, (int, float))
         )
-        self.parts = []
+        self.parts, self.built = [], True
         for place, (loss, weight, name) in enumerate(zip(given, weights, names)):
             loss = get_loss(loss)
             if loss is None:
@@ -160,7 +159,7 @@ class CompileLoss:
         return self
 
     def __call__(self, y_true, y_pred, sample_weight=None):
-        if self.parts is None:
+        if not self.built:
             self.build(y_pred)
         if self.single and y_pred.__class__ is torch.Tensor and y_true.__class__ is torch.Tensor:
             return self.parts[0][1](y_true, y_pred, sample_weight)
@@ -214,13 +213,12 @@ def flat_targets(y_true, y_pred, output_names, what):
 class CompileMetrics(Metric):
     """The metrics of all outputs as one, made from names once the outputs' shapes are known."""
 
-    parts: Any
-
     def __init__(self, metrics, weighted_metrics, output_names):
         super().__init__(name="compile_metrics")
         self.given = (metrics, weighted_metrics)
         self.output_names = output_names
-        self.parts = None
+        self.parts: list = []
+        self.built = False
         for given in self.given:
             if given is not None and not isinstance(given, (list, tuple, dict)):
                 raise ValueError(
@@ -231,13 +229,13 @@ class CompileMetrics(Metric):
     @property
     def metrics(self):
         """The metric objects."""
-        return [part[1] for part in self.parts or ()]
+        return [part[1] for part in self.parts]
 
     def build(self, y_true, y_pred):
         outputs = tree.flatten(y_pred)
         targets = flat_targets(y_true, y_pred, self.output_names, "y")
         names = names_of(y_pred, self.output_names)
-        self.parts = []
+        self.parts, self.built = [], True
         seen = {}  # how often an output has a metric of that name
         for weighted, given in zip((False, True), self.given):
             for place, (metrics, name) in enumerate(
@@ -279,7 +277,7 @@ class CompileMetrics(Metric):
         return [_as_list(m) for m in given]
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        if self.parts is None:
+        if not self.built:
             self.build(y_true, y_pred)
         if self.single and y_pred.__class__ is torch.Tensor and y_true.__class__ is torch.Tensor:
             for _, metric, _, weighted in self.parts:
@@ -304,7 +302,7 @@ class CompileMetrics(Metric):
     def result(self):
         """Dict from label to value; a metric of several values has several labels."""
         results = {}
-        for _, metric, label, _ in self.parts or ():
+        for _, metric, label, _ in self.parts:
             value = metric.result()
             if isinstance(value, dict):
                 results.update(value)
@@ -357,7 +355,7 @@ def get_metric(identifier, y_true, y_pred):
         # The same rank and size everywhere with one value a sample: still binary.
         if y_pred.ndim == 1:
             binary = True
-        cls = kinds[0] if binary else kinds[1] if sparse else kinds[2]
+        cls: Any = kinds[0] if binary else kinds[1] if sparse else kinds[2]
         return cls(name=text)
     metric = metrics_module.get(identifier)
     if isinstance(metric, Metric):
