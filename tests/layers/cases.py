@@ -128,7 +128,7 @@ CORE = [
     Case("Dense", {"units": 3, "use_bias": False}, (4, 5), (4, 3), [(5, 3)]),
     Case("Dense", {"units": 3, "activation": "relu"}, (2, 7, 5), (2, 7, 3), [(5, 3), (3,)]),
     Case("Dense", {"units": 3, "use_bias": False}, (2, 3, 2, 5), (2, 3, 2, 3), [(5, 3)]),
-    Case("Dense", {"units": 1, "activation": "softmax"}, (4, 1), (4, 1), [(1, 1), (1,)]),
+    Case("Dense", {"units": 2, "activation": "softmax"}, (4, 1), (4, 2), [(1, 2), (2,)]),
     Case(
         "Dense",
         {
@@ -604,7 +604,12 @@ def _cell_cases():
         )
     yield Case(
         "StackedRNNCells",
-        {"cells": [Of("LSTMCell", {"units": 2}), Of("GRUCell", {"units": 3})]},
+        {
+            "cells": [
+                Of("LSTMCell", {"units": 2, "name": "a"}),
+                Of("GRUCell", {"units": 3, "name": "b"}),
+            ]
+        },
         Args([x, [[(2, 2), (2, 2)], [(2, 3)]]]),
         ((2, 3), [[(2, 2), (2, 2)], [(2, 3)]]),
         _cell_weights("LSTM", units=2) + _cell_weights("GRU", features=2),
@@ -671,8 +676,9 @@ def _rnn_cases():
             yield _rnn_case(name, option, train_differs=True, random=True)
 
 
-_CELL = Of("LSTMCell", {"units": 3})
-_STACK = [Of("GRUCell", {"units": 2}), Of("LSTMCell", {"units": 3})]
+_CELL = Of("LSTMCell", {"units": 3, "name": "cell"})
+_CELLS = [Of("GRUCell", {"units": 2, "name": "a"}), Of("LSTMCell", {"units": 3, "name": "b"})]
+_STACK = Of("StackedRNNCells", {"cells": _CELLS, "name": "stack"})
 _STACK_WEIGHTS = _cell_weights("GRU", units=2) + _cell_weights("LSTM", features=2)
 RECURRENT = [
     *_cell_cases(),
@@ -693,6 +699,10 @@ RECURRENT = [
         (2, 5, 3),
         _cell_weights("LSTM"),
         mask=(2, 5),
+    ),
+    # A list of cells is stacked under an automatic name.
+    Case(
+        "RNN", {"cell": _CELLS}, (2, 5, 4), (2, 3), _STACK_WEIGHTS, skip=("keras_config", "config")
     ),
     Case("RNN", {"cell": _STACK, "unroll": True}, (2, 5, 4), (2, 3), _STACK_WEIGHTS),
     Case(

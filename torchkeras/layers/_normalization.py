@@ -1,5 +1,7 @@
 """Layers that normalize: over the batch, over the features of a sample."""
 
+import warnings
+
 import torch
 import torch.nn.functional as F
 
@@ -313,9 +315,15 @@ class LayerNormalization(Layer):
         **kwargs,
     ):
         self.rms_scaling = kwargs.pop("rms_scaling", False)
+        if self.rms_scaling:
+            warnings.warn(
+                "`rms_scaling=True` is deprecated: it scales by the variance, not by the root mean "
+                "square. `RMSNormalization` is the layer to use.",
+                stacklevel=2,
+            )
         super().__init__(**kwargs)
         if isinstance(axis, (list, tuple)):
-            self.axis = sorted(axis)
+            self.axis = list(axis)
         elif isinstance(axis, int):
             self.axis = axis
         else:
@@ -335,7 +343,7 @@ class LayerNormalization(Layer):
 
     def build(self, input_shape):
         rank = len(input_shape)
-        given = self.axis if isinstance(self.axis, list) else [self.axis]
+        given = sorted(self.axis) if isinstance(self.axis, list) else [self.axis]
         axes = [axis % rank for axis in given]
         shape = tuple(input_shape[axis] for axis in axes)
         self.gamma = self.beta = None

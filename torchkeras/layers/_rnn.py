@@ -98,13 +98,7 @@ class RNN(Layer):
 
     def get_initial_state(self, batch_size):
         """Zeros (or what the cell says) for the states of a batch, as a list."""
-        make = getattr(self.cell, "get_initial_state", None)
-        if make is not None:
-            states = make(batch_size=batch_size)
-            return states if isinstance(states, (list, tuple)) else [states]
-        like = next(iter(self.cell.parameters()), torch.zeros(()))
-        sizes = tree.flatten(self.state_size)
-        return [torch.zeros(batch_size, n, device=like.device, dtype=like.dtype) for n in sizes]
+        return _initial_state(self.cell, batch_size)
 
     def reset_state(self):
         """Forgets the states of a stateful layer."""
@@ -218,6 +212,16 @@ class RNN(Layer):
         return cls(**config)
 
 
+def _initial_state(cell, batch_size):
+    make = getattr(cell, "get_initial_state", None)
+    if make is not None:
+        states = make(batch_size=batch_size)
+        return list(states) if isinstance(states, (list, tuple)) else [states]
+    like = next(iter(cell.parameters()), torch.zeros(()))
+    sizes = tree.flatten(cell.state_size)
+    return [torch.zeros(batch_size, n, device=like.device, dtype=like.dtype) for n in sizes]
+
+
 def _aligned(mask, x):
     return mask.reshape(mask.shape + (1,) * (x.ndim - mask.ndim))
 
@@ -285,11 +289,7 @@ class StackedRNNCells(Layer):
 
     def get_initial_state(self, batch_size=None):
         """The initial states of the cells, as a list of lists."""
-        states = []
-        for cell in self.cells:
-            made = cell.get_initial_state(batch_size=batch_size)
-            states.append(list(made) if isinstance(made, (list, tuple)) else made)
-        return states
+        return [_initial_state(cell, batch_size) for cell in self.cells]
 
     def call(self, inputs, states, training=False):
         new = []

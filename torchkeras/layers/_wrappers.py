@@ -254,15 +254,16 @@ class Bidirectional(Layer):
 
     def compute_output_shape(self, sequences_shape, initial_state_shape=None):
         shape = self.forward_layer.compute_output_shape(sequences_shape)
+        back = self.backward_layer.compute_output_shape(sequences_shape)
         states = ()
         if self.return_state:
-            shape, states = shape[0], tuple(shape[1:])
+            states = (*shape[1:], *back[1:])
+            shape, back = shape[0], back[0]
+        if self.merge_mode is None:
+            return (shape, back, *states)
         if self.merge_mode == "concat":
-            shape = (*shape[:-1], 2 * shape[-1])
-        if not self.return_state:
-            return (shape, shape) if self.merge_mode is None else shape
-        outputs = (shape, shape) if self.merge_mode is None else (shape,)
-        return (*outputs, *states, *states)
+            shape = (*shape[:-1], shape[-1] + back[-1])
+        return (shape, *states) if self.return_state else shape
 
     def compute_mask(self, sequences, mask=None):
         if isinstance(mask, (list, tuple)):
@@ -272,7 +273,8 @@ class Bidirectional(Layer):
             output = [output, output]
         if not self.return_state:
             return output
-        states = [None] * (2 * len(tree.flatten(self.forward_layer.state_size)))
+        layers = (self.forward_layer, self.backward_layer)
+        states = [None] * sum(len(tree.flatten(layer.state_size)) for layer in layers)
         return output + states if isinstance(output, list) else [output, *states]
 
     def get_config(self):

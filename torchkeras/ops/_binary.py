@@ -1,6 +1,5 @@
 """Functions of two tensors whose shapes are broadcast together."""
 
-
 import torch
 
 from torchkeras.ops._convert import floating, pair, promoted, tensor

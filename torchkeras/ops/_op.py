@@ -44,7 +44,9 @@ def op(function=None, *, rule=None):
     def wrapper(*args, **kwargs):
         for arg in args:
             cls = arg.__class__
-            if cls is KerasTensor or ((cls is list or cls is tuple or cls is dict) and is_symbolic(arg)):
+            if cls is KerasTensor or (
+                (cls is list or cls is tuple or cls is dict) and is_symbolic(arg)
+            ):
                 return symbolic(args, kwargs)
         if kwargs and is_symbolic(kwargs):
             return symbolic(args, kwargs)

@@ -12,6 +12,9 @@ from torchkeras import metrics as metrics_module
 from torchkeras.losses import Loss
 from torchkeras.metrics import Mean, MeanMetricWrapper, Metric
 
+_ACCURACY = ("accuracy", "acc")
+_CROSSENTROPY = ("crossentropy", "ce")
+
 
 class TorchLoss:
     """A torch loss module (arguments ``input, target``) as a Keras loss."""
@@ -51,8 +54,20 @@ class TorchLoss:
         return y_true.long()
 
 
-def get_loss(identifier):
-    """A loss ``(y_true, y_pred, sample_weight) -> scalar`` from a name, object or function."""
+def get_loss(identifier, y_true=None, y_pred=None):
+    """A loss ``(y_true, y_pred, sample_weight) -> scalar`` from a name, object or function.
+
+    "crossentropy" is the one that the shapes suggest, as for `get_metric`.
+    """
+    if isinstance(identifier, str) and identifier.lower() in _CROSSENTROPY:
+        if y_true is None:
+            return identifier
+        kinds = (
+            losses_module.BinaryCrossentropy,
+            losses_module.SparseCategoricalCrossentropy,
+            losses_module.CategoricalCrossentropy,
+        )
+        return _by_shapes(kinds, y_true, y_pred)()
     if identifier is None or isinstance(identifier, (Loss, TorchLoss)):
         return identifier
     if isinstance(identifier, nn.Module):
@@ -140,8 +155,9 @@ class CompileLoss:
         self.built = False
         self.metrics = []
 
-    def build(self, y_pred):
+    def build(self, y_pred, y_true=None):
         flat = tree.flatten(y_pred)
+        targets = flat_targets(y_true, y_pred, self.output_names, "y")
         names = names_of(y_pred, self.output_names)
         given = match_outputs(self.given, y_pred, names, "loss", _is_one_loss)
         weights = match_outputs(
@@ -149,7 +165,8 @@ class CompileLoss:
         )
         self.parts, self.built = [], True
         for place, (loss, weight, name) in enumerate(zip(given, weights, names)):
-            loss = get_loss(loss)
+            target = targets[place] if place < len(targets) else None
+            loss = get_loss(loss, target, flat[place])
             if loss is None:
                 continue
             tracker = Mean(name=f"{name}_loss") if len(flat) > 1 else None
@@ -160,7 +177,7 @@ class CompileLoss:
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         if not self.built:
-            self.build(y_pred)
+            self.build(y_pred, y_true)
         if self.single and y_pred.__class__ is torch.Tensor and y_true.__class__ is torch.Tensor:
             return self.parts[0][1](y_true, y_pred, sample_weight)
         outputs = tree.flatten(y_pred)
@@ -321,10 +338,6 @@ def _as_list(value):
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
-_ACCURACY = ("accuracy", "acc")
-_CROSSENTROPY = ("crossentropy", "ce")
-
-
 def get_metric(identifier, y_true, y_pred):
     """A metric from a name, function, class or object; "accuracy" as the shapes suggest.
 
@@ -350,13 +363,7 @@ def get_metric(identifier, y_true, y_pred):
     if kinds is not None:
         if y_true is None:
             return None
-        binary = y_pred.ndim < 1 or y_pred.shape[-1] == 1
-        sparse = y_true.ndim < y_pred.ndim or (y_true.ndim > 0 and y_true.shape[-1] == 1)
-        # The same rank and size everywhere with one value a sample: still binary.
-        if y_pred.ndim == 1:
-            binary = True
-        cls: Any = kinds[0] if binary else kinds[1] if sparse else kinds[2]
-        return cls(name=text)
+        return _by_shapes(kinds, y_true, y_pred)(name=text)
     metric = metrics_module.get(identifier)
     if isinstance(metric, Metric):
         if isinstance(identifier, str):
@@ -365,6 +372,14 @@ def get_metric(identifier, y_true, y_pred):
     if hasattr(metric, "update") and hasattr(metric, "compute"):
         return TorchMetric(metric)
     return MeanMetricWrapper(metric, name=_name_of(identifier))
+
+
+def _by_shapes(kinds, y_true, y_pred) -> Any:
+    """Of a binary, a sparse and a one-hot kind the one that outputs and targets look like."""
+    if y_pred.ndim < 2 or y_pred.shape[-1] == 1:
+        return kinds[0]
+    sparse = y_true.ndim < y_pred.ndim or y_true.shape[-1] == 1
+    return kinds[1] if sparse else kinds[2]
 
 
 class TorchMetric(Metric):

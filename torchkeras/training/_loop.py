@@ -229,8 +229,8 @@ def fit(
                 batches,
                 model.steps_per_execution,
                 function,
-                callbacks.on_train_batch_begin,
-                _looked_at(callbacks.on_train_batch_end, callbacks.has_train_batch_hooks),
+                callbacks.hook("on_train_batch_begin"),
+                _end_hook(callbacks, "train"),
                 model,
             )
             logs = numbers(result)
@@ -252,9 +252,10 @@ def fit(
     return model.history
 
 
-def _looked_at(hook, someone):
-    """A hook for the end of a batch: where a callback listens, the logs are numbers at once."""
-    if not someone:
+def _end_hook(callbacks, phase):
+    """The hook for the end of a batch: logs that a callback reads are numbers at once."""
+    hook = callbacks.hook(f"on_{phase}_batch_end")
+    if hook is None or not getattr(callbacks, f"has_{phase}_batch_hooks"):
         return hook  # the progress bar looks now and then
     return lambda step, logs: hook(step, numbers(logs))
 
@@ -276,8 +277,8 @@ def _evaluate(model, batches, callbacks):
             batches,
             model.steps_per_execution,
             function,
-            callbacks.on_test_batch_begin,
-            _looked_at(callbacks.on_test_batch_end, callbacks.has_test_batch_hooks),
+            callbacks.hook("on_test_batch_begin"),
+            _end_hook(callbacks, "test"),
             model,
         )
     )
@@ -312,10 +313,10 @@ def predict(model, source, verbose, steps, callbacks):
         return result
 
     def end(index, result):
+        logs = None
         if callbacks.has_predict_batch_hooks:
-            callbacks.on_predict_batch_end(index, {"outputs": tree.map_structure(to_numpy, result)})
-        else:
-            callbacks.on_predict_batch_end(index, None)
+            logs = {"outputs": tree.map_structure(to_numpy, result)}
+        callbacks.on_predict_batch_end(index, logs)
 
     was_training, stopping = model.training, model.stop_training
     model.stop_training = False

@@ -1,0 +1,757 @@
+"""Other orders, shapes and parts of the same elements."""
+
+import math
+import re
+
+import torch
+
+from torchkeras.graph._tensor import KerasTensor
+from torchkeras.ops._convert import as_tensor, tensor
+from torchkeras.ops._op import op
+
+
+@op
+def append(x1, x2, axis=None):
+    """One tensor after another.
+
+    Args:
+        x1: First tensor.
+        x2: Second tensor.
+        axis: Axis along which they are joined; default both are flattened.
+
+    Example:
+        >>> torchkeras.ops.append([1, 2], [3])
+    """
+    x1, x2 = tensor(x1), tensor(x2)
+    if axis is None:
+        return torch.cat([x1.reshape(-1), x2.reshape(-1)])
+    return torch.cat([x1, x2], axis)
+
+
+@op
+def array_split(x, indices_or_sections, axis=0):
+    """Parts of sizes that differ by one at most.
+
+    Args:
+        x: Tensor, array, list or number.
+        indices_or_sections: Number of parts.
+        axis: Axis that is cut.
+
+    Raises:
+        TypeError: if ``indices_or_sections`` is no integer.
+
+    Example:
+        >>> torchkeras.ops.array_split([1, 2, 3], 2)
+    """
+    if not isinstance(indices_or_sections, int):
+        raise TypeError(
+            "Argument `indices_or_sections` must be of type `int`. "
+            f"Received: indices_or_sections={indices_or_sections}. Use `split` for indices."
+        )
+    return list(torch.tensor_split(tensor(x), indices_or_sections, axis))
+
+
+@op
+def broadcast_to(x, shape):
+    """The tensor repeated to a shape.
+
+    Args:
+        x: Tensor, array, list or number.
+        shape: Sizes of the axes.
+
+    Example:
+        >>> torchkeras.ops.broadcast_to([1, 2], (2, 2))
+    """
+    return tensor(x).broadcast_to(tuple(shape))
+
+
+@op
+def concatenate(xs, axis=0):
+    """Several tensors one after another along an axis.
+
+    Args:
+        xs: List of tensors of the same shape but for the axis.
+        axis: Axis along which they are joined.
+
+    Example:
+        >>> torchkeras.ops.concatenate([[1, 2], [3]])
+    """
+    return torch.cat([tensor(x) for x in xs], axis)
+
+
+@op
+def diag(x, k=0):
+    """The diagonal of a matrix, or the matrix with a given diagonal.
+
+    Args:
+        x: Matrix or vector.
+        k: Which diagonal; 0 is the main one, positive ones lie above it.
+
+    Raises:
+        ValueError: if ``x`` has not one or two axes.
+
+    Example:
+        >>> torchkeras.ops.diag([1, 2]), torchkeras.ops.diag([[1, 2], [3, 4]])
+    """
+    x = tensor(x)
+    if x.ndim not in (1, 2):
+        raise ValueError(
+            f"`x` must be 1-D or 2-D, but received shape {tuple(x.shape)}. For other tensors use "
+            "`diagonal` or `diagflat`."
+        )
+    return torch.diag(x, k)
+
+
+@op
+def diagflat(x, k=0):
+    """The matrix with the flattened elements on a diagonal.
+
+    Args:
+        x: Tensor, array, list or number.
+        k: Which diagonal; 0 is the main one, positive ones lie above it.
+
+    Example:
+        >>> torchkeras.ops.diagflat([[1, 2]])
+    """
+    return torch.diagflat(tensor(x), k)
+
+
+@op
+def diagonal(x, offset=0, axis1=0, axis2=1):
+    """Diagonals of matrices, along a new last axis.
+
+    Args:
+        x: Tensor of two axes or more.
+        offset: Which diagonal; 0 is the main one, positive ones lie above it.
+        axis1: First axis of the matrices.
+        axis2: Second axis of the matrices.
+
+    Raises:
+        ValueError: if ``x`` has less than two axes.
+
+    Example:
+        >>> torchkeras.ops.diagonal([[1, 2], [3, 4]])
+    """
+    x = tensor(x)
+    if x.ndim < 2:
+        raise ValueError(
+            "`diagonal` requires an array of at least two dimensions, "
+            f"but `x` is of shape {tuple(x.shape)}. For vectors use `diag`."
+        )
+    return torch.diagonal(x, offset, axis1, axis2)
+
+
+@op
+def dsplit(x, indices_or_sections):
+    """Parts along the third axis.
+
+    Args:
+        x: Tensor, array, list or number.
+        indices_or_sections: Number of equal parts, or the indices where to cut.
+
+    Example:
+        >>> [part.shape for part in torchkeras.ops.dsplit(torch.ones(1, 2, 4), 2)]
+    """
+    return _split(tensor(x), indices_or_sections, 2)
+
+
+@op
+def dstack(xs):
+    """Several tensors joined along the third axis.
+
+    Args:
+        xs: List of tensors; vectors and matrices get the missing axes.
+
+    Example:
+        >>> torchkeras.ops.dstack([[1, 2], [3, 4]])
+    """
+    return torch.dstack([tensor(x) for x in xs])
+
+
+@op
+def expand_dims(x, axis):
+    """The tensor with new axes of size one.
+
+    Args:
+        x: Tensor, array, list or number.
+        axis: Place of the new axis in the result, or a tuple of places.
+
+    Example:
+        >>> torchkeras.ops.expand_dims([1, 2], -1)
+    """
+    x = tensor(x)
+    if isinstance(axis, int):
+        return torch.unsqueeze(x, axis)
+    ndim = x.ndim + len(axis)
+    for a in sorted(a + ndim if a < 0 else a for a in axis):
+        x = torch.unsqueeze(x, a)
+    return x
+
+
+@op
+def flip(x, axis=None):
+    """The elements in reverse order.
+
+    Args:
+        x: Tensor, array, list or number.
+        axis: Axis, or tuple of them; default all.
+
+    Example:
+        >>> torchkeras.ops.flip([1, 2, 3])
+    """
+    x = tensor(x)
+    axes = range(x.ndim) if axis is None else [axis] if isinstance(axis, int) else axis
+    return torch.flip(x, list(axes))
+
+
+@op
+def fliplr(x):
+    """The elements in reverse order along the second axis.
+
+    Args:
+        x: Tensor of two axes or more.
+
+    Example:
+        >>> torchkeras.ops.fliplr([[1, 2], [3, 4]])
+    """
+    return torch.fliplr(tensor(x))
+
+
+@op
+def flipud(x):
+    """The elements in reverse order along the first axis.
+
+    Args:
+        x: Tensor of one axis or more.
+
+    Example:
+        >>> torchkeras.ops.flipud([[1, 2], [3, 4]])
+    """
+    return torch.flipud(tensor(x))
+
+
+@op
+def hsplit(x, indices_or_sections):
+    """Parts along the second axis (of a vector the first one).
+
+    Args:
+        x: Tensor, array, list or number.
+        indices_or_sections: Number of equal parts, or the indices where to cut.
+
+    Example:
+        >>> torchkeras.ops.hsplit([[1, 2, 3, 4]], 2)
+    """
+    x = tensor(x)
+    return _split(x, indices_or_sections, 1 if x.ndim > 1 else 0)
+
+
+@op
+def hstack(xs):
+    """Several tensors joined along the second axis (vectors along the first one).
+
+    Args:
+        xs: List of tensors.
+
+    Example:
+        >>> torchkeras.ops.hstack([[1, 2], [3]])
+    """
+    return torch.hstack([tensor(x) for x in xs])
+
+
+@op
+def moveaxis(x, source, destination):
+    """The tensor with axes moved to other places.
+
+    Args:
+        x: Tensor, array, list or number.
+        source: Axis, or tuple of them.
+        destination: Where each goes.
+
+    Example:
+        >>> torchkeras.ops.moveaxis(torch.ones(2, 3, 4), 0, -1).shape
+    """
+    return torch.moveaxis(tensor(x), source, destination)
+
+
+@op
+def pad(x, pad_width, mode="constant", constant_values=None):
+    """The tensor with more elements before and after those of each axis.
+
+    Args:
+        x: Tensor, array, list or number.
+        pad_width: How many: ``((before, after), ...)`` for each axis, one pair or one number for
+            all.
+        mode: ``"constant"``; ``"reflect"`` mirrors without the edge, ``"symmetric"`` with it.
+        constant_values: What is added in mode ``"constant"``; default 0.
+
+    Raises:
+        NotImplementedError: for other modes.
+
+    Example:
+        >>> torchkeras.ops.pad([1, 2, 3], (1, 2))
+        >>> torchkeras.ops.pad([1, 2, 3], 2, mode="reflect")
+    """
+    x = tensor(x)
+    if constant_values is not None and mode != "constant":
+        raise ValueError(
+            "Argument `constant_values` can only be provided when `mode == 'constant'`. "
+            f"Received: mode={mode}"
+        )
+    widths = _widths(pad_width, x.ndim)
+    if mode == "constant":
+        value = 0 if constant_values is None else constant_values
+        shape = [before + size + after for (before, after), size in zip(widths, x.shape)]
+        inner = tuple(slice(b, b + n) for (b, _), n in zip(widths, x.shape))
+        if isinstance(value, (bool, int, float)) and x.dtype is not torch.bool:
+            flat = [w for before_after in reversed(widths) for w in before_after]
+            return torch.nn.functional.pad(x, flat, value=value)
+        padded = tensor(value).to(x).expand(shape).clone()
+        padded[inner] = x
+        return padded
+    if mode not in ("reflect", "symmetric"):
+        raise NotImplementedError(
+            f"Unrecognised padding mode {mode!r}. Expected 'constant', 'reflect' or 'symmetric'."
+        )
+    for axis, (before, after) in enumerate(widths):
+        if before or after:
+            size = x.shape[axis]
+            place = torch.arange(-before, size + after, device=x.device)
+            period = max(2 * size - 2, 1) if mode == "reflect" else 2 * size
+            place = place % period
+            place = torch.where(place < size, place, 2 * size - 1 - (mode == "reflect") - place)
+            x = torch.index_select(x, axis, place)
+    return x
+
+
+def _widths(pad_width, ndim):
+    """A (before, after) pair for each axis."""
+    if isinstance(pad_width, torch.Tensor):
+        pad_width = pad_width.tolist()
+    if isinstance(pad_width, int):
+        pad_width = (pad_width,)
+    if isinstance(pad_width[0], int):
+        pad_width = (tuple(pad_width) * (2 if len(pad_width) == 1 else 1),)
+    pairs = [(int(p[0]), int(p[-1])) for p in pad_width]
+    pairs = pairs * ndim if len(pairs) == 1 else pairs
+    if len(pairs) != ndim:
+        raise ValueError(
+            "`pad_width` must have the same length as `x.shape`. "
+            f"Received: pad_width={pad_width} (of length {len(pad_width)}) and x of {ndim} axes."
+        )
+    return pairs
+
+
+@op
+def ravel(x):
+    """All elements along one axis.
+
+    Args:
+        x: Tensor, array, list or number.
+
+    Example:
+        >>> torchkeras.ops.ravel([[1, 2], [3, 4]])
+    """
+    return tensor(x).reshape(-1)
+
+
+def _rearrange_rule(tensor, pattern, **axes_lengths):
+    return KerasTensor(_Pattern(pattern, tensor.shape, axes_lengths).result, tensor.dtype)
+
+
+@op(rule=_rearrange_rule)
+def rearrange(tensor, pattern, **axes_lengths):
+    """Axes reordered, merged and split as a pattern says, like ``"b (h w) c -> b h w c"``.
+
+    Args:
+        tensor: Tensor, array, list or number.
+        pattern: Names of the axes before and after ``->``; names in parentheses are one axis, and
+            ``...`` stands for any axes.
+        axes_lengths: Sizes of axes that the pattern splits; one in each group may be left out.
+
+    Raises:
+        ValueError: if pattern and shape do not fit.
+
+    Example:
+        >>> torchkeras.ops.rearrange(torch.ones(2, 6), "b (h w) -> h b w", h=2).shape
+    """
+    x = as_tensor(tensor)
+    plan = _Pattern(pattern, x.shape, axes_lengths)
+    return x.reshape(plan.split).permute(plan.order).reshape(plan.result)
+
+
+class _Pattern:
+    """What a pattern means for a shape: sizes to split into, their order, the result's sizes."""
+
+    def __init__(self, pattern, shape, lengths):
+        left, arrow, right = pattern.partition("->")
+        before, after = self._groups(left), self._groups(right)
+        names, wanted = sum(before, []), sum(after, [])
+        if not arrow or sorted(names) != sorted(wanted) or len(set(names)) != len(names):
+            raise ValueError(
+                "`pattern` must name the same axes, each once, on both sides of '->'. "
+                f"Received: pattern={pattern!r}"
+            )
+        rest = len(shape) - len(before)
+        if ["..."] in before:
+            i = before.index(["..."])
+            dots = [f"...{n}" for n in range(rest + 1)]
+            before[i : i + 1] = [[d] for d in dots]
+            after = [
+                new
+                for group in after
+                for new in (
+                    [[d] for d in dots]
+                    if group == ["..."]
+                    else [sum([dots if n == "..." else [n] for n in group], [])]
+                )
+            ]
+            names, wanted = sum(before, []), sum(after, [])
+        if len(before) != len(shape):
+            raise ValueError(
+                f"`pattern` has {len(before)} axes before '->', but the tensor has shape "
+                f"{tuple(shape)}. Received: pattern={pattern!r}"
+            )
+        sizes = {}
+        for group, size in zip(before, shape):
+            sizes.update(self._sizes(group, size, lengths, pattern))
+        self.split = [sizes[n] for n in names]
+        self.order = [names.index(n) for n in wanted]
+        self.result = [
+            None if None in (s := [sizes[n] for n in group]) else math.prod(s) for group in after
+        ]
+
+    @staticmethod
+    def _groups(text):
+        """Lists of names; `1` and `()` are axes of size one without a name."""
+        parts = re.findall(r"\(([^()]*)\)|(\.\.\.|\w+)", text)
+        return [[n for n in (group or name).split() if n != "1"] for group, name in parts]
+
+    @staticmethod
+    def _sizes(group, size, lengths, pattern):
+        known = {n: lengths[n] for n in group if n in lengths}
+        unknown = [n for n in group if n not in lengths]
+        product = math.prod(known.values())
+        if size is None:
+            return {**dict.fromkeys(unknown), **known}
+        if len(unknown) > 1 or size % max(product, 1) or (not unknown and product != size):
+            raise ValueError(
+                f"Cannot split an axis of size {size} into {group} with {known}. Give all sizes "
+                f"but one, as in `rearrange(x, {pattern!r}, name=size)`."
+            )
+        return {**known, **{n: size // max(product, 1) for n in unknown}}
+
+
+@op
+def repeat(x, repeats, axis=None):
+    """Each element several times.
+
+    Args:
+        x: Tensor, array, list or number.
+        repeats: How often, a number or one for each element of the axis.
+        axis: Axis; default all, flattened.
+
+    Example:
+        >>> torchkeras.ops.repeat([1, 2], [1, 3])
+    """
+    x = tensor(x)
+    if not isinstance(repeats, int):
+        repeats = tensor(repeats).to(x.device).long().reshape(-1)
+        if repeats.numel() == 1:
+            repeats = repeats.expand(x.numel() if axis is None else x.shape[axis])
+    return torch.repeat_interleave(x, repeats, dim=axis)
+
+
+def _reshape_rule(x, newshape):
+    newshape = (newshape,) if isinstance(newshape, int) else tuple(newshape)
+    shape = [None if size == -1 else size for size in newshape]
+    if None not in x.shape:
+        known = math.prod(size for size in shape if size is not None)
+        total = math.prod(x.shape)
+        unknown = shape.count(None)
+        if unknown > 1 or (known != total if not unknown else (known == 0 or total % known)):
+            raise ValueError(
+                "The total size of the tensor must be unchanged. "
+                f"Received: input_shape={x.shape}, newshape={newshape}"
+            )
+        shape = [total // known if size is None else size for size in shape]
+    return KerasTensor(shape, x.dtype)
+
+
+@op(rule=_reshape_rule)
+def reshape(x, newshape):
+    """The same elements, in the same order, in another shape.
+
+    Args:
+        x: Tensor, array, list or number.
+        newshape: Sizes of the axes; one may be -1 or ``None`` and follows from the others.
+
+    Example:
+        >>> torchkeras.ops.reshape([1, 2, 3, 4], (2, -1))
+    """
+    x = tensor(x)
+    if isinstance(newshape, int):
+        return x.reshape(newshape)
+    return x.reshape([-1 if size is None else size for size in newshape])
+
+
+@op
+def roll(x, shift, axis=None):
+    """The elements moved on; those that fall off come in at the other end.
+
+    Args:
+        x: Tensor, array, list or number.
+        shift: By how many places, a number or one for each axis.
+        axis: Axis, or tuple of them; default all, flattened.
+
+    Example:
+        >>> torchkeras.ops.roll([1, 2, 3], 1)
+    """
+    return torch.roll(tensor(x), shift, axis)
+
+
+@op
+def rot90(array, k=1, axes=(0, 1)):
+    """The tensor turned by 90 degrees in the plane of two axes.
+
+    Args:
+        array: Tensor of two axes or more.
+        k: How often.
+        axes: The two axes, turned from the first to the second.
+
+    Raises:
+        ValueError: if there are not two different axes.
+
+    Example:
+        >>> torchkeras.ops.rot90([[1, 2], [3, 4]])
+    """
+    x = tensor(array)
+    if x.ndim < 2:
+        raise ValueError(
+            f"Input array must have at least 2 dimensions. Received: array.ndim={x.ndim}"
+        )
+    if len(axes) != 2 or axes[0] % x.ndim == axes[1] % x.ndim:
+        raise ValueError(f"Invalid axes: {axes}. Axes must be a tuple of two different dimensions.")
+    return torch.rot90(x, k, tuple(axes))
+
+
+def _split_rule(x, indices_or_sections, axis=0):
+    size = x.shape[axis]
+
+    def part(length):
+        shape = list(x.shape)
+        shape[axis] = length
+        return KerasTensor(shape, x.dtype)
+
+    if not isinstance(indices_or_sections, int):
+        cuts = [0, *indices_or_sections]
+        parts = [part(max(b - a, 0)) for a, b in zip(cuts, cuts[1:])]
+        return [*parts, part(None if size is None else max(size - cuts[-1], 0))]
+    _check_sections(x.shape, indices_or_sections, axis)
+    length = None if size is None else size // indices_or_sections
+    return [part(length) for _ in range(indices_or_sections)]
+
+
+def _check_sections(shape, sections, axis):
+    if shape[axis] is not None and shape[axis] % sections:
+        raise ValueError(
+            f"Received indices_or_sections={sections} (interpreted as a number of sections) and "
+            f"axis={axis}, but input dimension x.shape[{axis}]={shape[axis]} is not divisible by "
+            f"{sections}. Full input shape: x.shape={tuple(shape)}. Use `array_split` for "
+            "parts of different sizes."
+        )
+
+
+@op(rule=_split_rule)
+def split(x, indices_or_sections, axis=0):
+    """Parts along an axis, as a list.
+
+    Args:
+        x: Tensor, array, list or number.
+        indices_or_sections: Number of equal parts, or the indices where to cut.
+        axis: Axis that is cut.
+
+    Raises:
+        ValueError: if there are no equal parts.
+
+    Example:
+        >>> torchkeras.ops.split([1, 2, 3, 4], 2), torchkeras.ops.split([1, 2, 3], [1])
+    """
+    return _split(tensor(x), indices_or_sections, axis)
+
+
+def _split(x, where, axis):
+    if isinstance(where, int):
+        _check_sections(x.shape, where, axis)
+        if x.shape[axis] == 0:
+            return [x] * where
+        return list(torch.split(x, x.shape[axis] // where, axis))
+    where = where.tolist() if hasattr(where, "tolist") else list(where)
+    return list(torch.tensor_split(x, where, axis))
+
+
+@op
+def squeeze(x, axis=None):
+    """The tensor without axes of size one.
+
+    Args:
+        x: Tensor, array, list or number.
+        axis: Axis, or tuple of them; default all of size one.
+
+    Raises:
+        ValueError: if another size would be lost.
+
+    Example:
+        >>> torchkeras.ops.squeeze([[1, 2]])
+    """
+    x = tensor(x)
+    if axis is None:
+        return torch.squeeze(x)
+    for a in (axis,) if isinstance(axis, int) else axis:
+        if x.shape[a] != 1:
+            raise ValueError(
+                f"Cannot squeeze axis={a}, because the dimension is not 1. "
+                f"Received: x.shape={tuple(x.shape)}"
+            )
+    return torch.squeeze(x, axis if isinstance(axis, int) else tuple(axis))
+
+
+@op
+def stack(x, axis=0):
+    """Several tensors along a new axis.
+
+    Args:
+        x: List of tensors of one shape.
+        axis: Place of the new axis.
+
+    Example:
+        >>> torchkeras.ops.stack([[1, 2], [3, 4]], axis=1)
+    """
+    return torch.stack([tensor(v) for v in x], axis)
+
+
+@op
+def swapaxes(x, axis1, axis2):
+    """The tensor with two axes exchanged.
+
+    Args:
+        x: Tensor, array, list or number.
+        axis1: One axis.
+        axis2: The other.
+
+    Example:
+        >>> torchkeras.ops.swapaxes([[1, 2], [3, 4]], 0, 1)
+    """
+    return torch.swapaxes(tensor(x), axis1, axis2)
+
+
+@op
+def tile(x, repeats):
+    """The whole tensor several times along each axis.
+
+    Args:
+        x: Tensor, array, list or number.
+        repeats: How often along each of the last axes.
+
+    Example:
+        >>> torchkeras.ops.tile([1, 2], 2)
+    """
+    if not isinstance(repeats, int):
+        repeats = repeats.tolist() if hasattr(repeats, "tolist") else tuple(repeats)
+    return torch.tile(tensor(x), (repeats,) if isinstance(repeats, int) else tuple(repeats))
+
+
+@op
+def transpose(x, axes=None):
+    """The tensor with its axes in another order.
+
+    Args:
+        x: Tensor, array, list or number.
+        axes: Which axis stands at each place; default the reverse order.
+
+    Example:
+        >>> torchkeras.ops.transpose([[1, 2], [3, 4]])
+    """
+    x = tensor(x)
+    return x.permute(tuple(range(x.ndim))[::-1] if axes is None else tuple(axes))
+
+
+@op
+def tril(x, k=0):
+    """The elements on and below a diagonal, and zeros.
+
+    Args:
+        x: Tensor, array, list or number.
+        k: Which diagonal; 0 is the main one, positive ones lie above it.
+
+    Example:
+        >>> torchkeras.ops.tril([[1, 2], [3, 4]])
+    """
+    return torch.tril(tensor(x), k)
+
+
+@op
+def triu(x, k=0):
+    """The elements on and above a diagonal, and zeros.
+
+    Args:
+        x: Tensor, array, list or number.
+        k: Which diagonal; 0 is the main one, positive ones lie above it.
+
+    Example:
+        >>> torchkeras.ops.triu([[1, 2], [3, 4]])
+    """
+    return torch.triu(tensor(x), k)
+
+
+def _unstack_rule(x, num=None, axis=0):
+    axis = axis % x.ndim
+    n = x.shape[axis] if num is None else num
+    if n is None:
+        raise ValueError(
+            f"Cannot infer argument `num` from shape {x.shape}. Either provide a tensor with a "
+            "concrete shape in the `axis` dimension or explicitly pass the `num` argument."
+        )
+    shape = x.shape[:axis] + x.shape[axis + 1 :]
+    return [KerasTensor(shape, x.dtype) for _ in range(n)]
+
+
+@op(rule=_unstack_rule)
+def unstack(x, num=None, axis=0):
+    """The parts of size one along an axis, without the axis, as a list.
+
+    Args:
+        x: Tensor, array, list or number.
+        num: How many there are; only needed for a symbol of unknown size.
+        axis: Axis that is taken apart.
+
+    Example:
+        >>> torchkeras.ops.unstack([[1, 2], [3, 4]])
+    """
+    return list(torch.unbind(tensor(x), axis))
+
+
+@op
+def vsplit(x, indices_or_sections):
+    """Parts along the first axis.
+
+    Args:
+        x: Tensor, array, list or number.
+        indices_or_sections: Number of equal parts, or the indices where to cut.
+
+    Example:
+        >>> torchkeras.ops.vsplit([[1, 2], [3, 4]], 2)
+    """
+    return _split(tensor(x), indices_or_sections, 0)
+
+
+@op
+def vstack(xs):
+    """Several tensors joined along the first axis.
+
+    Args:
+        xs: List of tensors; vectors become rows.
+
+    Example:
+        >>> torchkeras.ops.vstack([[1, 2], [3, 4]])
+    """
+    return torch.vstack([tensor(x) for x in xs])
