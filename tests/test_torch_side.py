@@ -156,6 +156,20 @@ def test_compile_whole_graph(case):
     torch.testing.assert_close(compiled(x[:3]), model(x[:3]))
 
 
+def test_compiled_once_for_many_calls(case):
+    model, x = case
+    graphs = []
+
+    def backend(graph, inputs):
+        graphs.append(graph)
+        return graph.forward
+
+    compiled = torch.compile(model, fullgraph=True, backend=backend)
+    for _ in range(4):
+        compiled(x)
+    assert len(graphs) == 1
+
+
 def test_compile_in_training():
     model = functional().train()
     other = copy.deepcopy(model)

@@ -20,6 +20,7 @@ from torchkeras import dtype_policies, ops, losses, metrics, optimizers, layers,
 from torchkeras import utils
 
 # isort: on
+from torchkeras._device import device
 from torchkeras._variable import Variable, name_scope
 from torchkeras.constraints import Constraint
 from torchkeras.dtype_policies import DTypePolicy, FloatDTypePolicy
@@ -58,6 +59,7 @@ __all__ = [
     "callbacks",
     "config",
     "constraints",
+    "device",
     "dtype_policies",
     "initializers",
     "layers",

@@ -4,11 +4,16 @@ import numbers
 from typing import Any
 
 
+def is_positive_int(value):
+    """Whether ``value`` is an integer (of numpy too, but no bool) above 0."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and value > 0
+
+
 def positive_int(name, value, allow_none=False) -> Any:
     """``value`` as an int; a ValueError that names the argument unless it is positive."""
     if value is None and allow_none:
         return None
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value <= 0:
+    if not is_positive_int(value):
         raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}")
     return int(value)
 
@@ -17,7 +22,7 @@ def fraction(name, value):
     """``value`` if it is a number from 0 to 1, else a ValueError that names the argument."""
     if not isinstance(value, numbers.Real) or not 0 <= float(value) <= 1:
         raise ValueError(
-            f"Invalid value received for argument `{name}`. Expected a number between 0 and 1. "
+            f"Invalid value received for argument `{name}`. Expected a float value between 0 and 1. "
             f"Received: {name}={value!r}"
         )
     return value
@@ -38,14 +43,16 @@ def sizes(name, value, rank, allow_zero=False):
             result = ()
         if len(result) != rank or not all(isinstance(v, numbers.Integral) for v in result):
             raise ValueError(
-                f"The `{name}` argument must be an integer or a tuple of {rank} integers. "
-                f"Received: {name}={value!r}"
+                f"The `{name}` argument must be a tuple of {rank} integers. "
+                f"Received {name}={value!r}"
             )
         result = tuple(int(v) for v in result)
-    if any(v < 0 or (v == 0 and not allow_zero) for v in result):
+    least = 0 if allow_zero else 1
+    wrong = {v for v in result if v < least}
+    if wrong:
         raise ValueError(
-            f"The `{name}` argument must hold {'non-negative' if allow_zero else 'positive'} "
-            f"integers. Received: {name}={value!r}"
+            f"The `{name}` argument must be a tuple of {rank} integers. Received {name}={value!r}, "
+            f"including values {wrong} that do not satisfy `value {'>=' if allow_zero else '>'} 0`"
         )
     return result
 

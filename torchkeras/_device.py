@@ -26,6 +26,19 @@ def _told_otherwise():
     )
 
 
+def device(device_name):
+    """A context in which new tensors are made on a device.
+
+    Args:
+        device_name: ``"cpu"``, ``"gpu:0"`` or any name that torch knows.
+
+    Example:
+        >>> with torchkeras.device("cpu:0"):
+        ...     layer = torchkeras.layers.Dense(2)
+    """
+    return torch.device(str(device_name).lower().replace("gpu", "cuda"))
+
+
 def device_of(module):
     """The device of a module's first weight, else the default one."""
     for tensor in module.parameters():

@@ -512,7 +512,7 @@ class TestErrors:
     def test_keys_of_no_output(self):
         model = two_outputs()
         model.compile("sgd", {"a": "mse", "c": "mse"})
-        with pytest.raises(ValueError, match="'c' does not correspond to any model output"):
+        with pytest.raises(KeyError, match="'c' does not correspond to any model output"):
             model.fit(X, {"a": Y, "b": LABELS}, verbose=0)
 
     def test_number_of_losses(self):

@@ -169,12 +169,17 @@ class Softmax(_Elementwise):
     def call(self, inputs, mask=None):
         if mask is not None:
             _check_mask(mask, inputs)
-            low = torch.finfo(inputs.dtype).min / (2 if inputs.dtype is torch.float16 else 1)
-            inputs = inputs + torch.where(mask.bool(), 0.0, low).to(inputs.dtype)
+            mask = mask.bool()
+            inputs = inputs.masked_fill(~mask, torch.finfo(inputs.dtype).min)
         if isinstance(self.axis, (tuple, list)) and len(self.axis) > 1:
-            return torch.exp(inputs - torch.logsumexp(inputs, dim=tuple(self.axis), keepdim=True))
-        axis = self.axis[0] if isinstance(self.axis, (tuple, list)) else self.axis
-        return torch.softmax(inputs, dim=axis)
+            outputs = torch.exp(
+                inputs - torch.logsumexp(inputs, dim=tuple(self.axis), keepdim=True)
+            )
+        else:
+            axis = self.axis[0] if isinstance(self.axis, (tuple, list)) else self.axis
+            outputs = torch.softmax(inputs, dim=axis)
+        # Where nothing counts there is no share to give.
+        return outputs if mask is None else outputs.masked_fill(~mask, 0.0)
 
 
 def _check_mask(mask, inputs):

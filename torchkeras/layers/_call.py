@@ -117,9 +117,12 @@ def call_layer(layer, args, kwargs):
     before = ctx.training
     if explicit is not None:
         ctx.training = explicit
-    if ctx.depth == 0:
-        ctx.stamp += 1
-    layer.__dict__["_stamp"] = ctx.stamp
+    # Not in a compiled graph, which would be compiled again for each number.
+    tracing = torch.compiler.is_compiling()
+    if not tracing:
+        if ctx.depth == 0:
+            ctx.stamp += 1
+        layer.__dict__["_stamp"] = ctx.stamp
     ctx.depth += 1
     mixed = layer._mixed_dtype
     if mixed is not None:
@@ -144,7 +147,8 @@ def call_layer(layer, args, kwargs):
             layer.__dict__["_cast_to"] = None
     if not maskless or layer._makes_masks:
         _set_masks(layer, first, outputs)
-    _settle(layer, args, kwargs, cast)
+    if not tracing:
+        _settle(layer, args, kwargs, cast)
     return outputs
 
 

@@ -33,13 +33,12 @@ class _Cell(Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        try:
-            self.units = _checks.positive_int("units", units)
-        except ValueError:
+        if not _checks.is_positive_int(units):
             raise ValueError(
                 "Received an invalid value for argument `units`, expected a positive integer, "
                 f"got {units}."
-            ) from None
+            )
+        self.units = int(units)
         self.activation = activations.get(activation)
         self.recurrent_activation = activations.get(recurrent_activation)
         self.use_bias = use_bias
@@ -55,7 +54,9 @@ class _Cell(Layer):
         self.dropout = min(1.0, max(0.0, dropout))
         self.recurrent_dropout = min(1.0, max(0.0, recurrent_dropout))
         self.seed = seed
-        self.seed_generator = None if seed is None else SeedGenerator(seed)
+        # As in Keras it is a variable of the cell; without a seed torch's own generator draws.
+        self.seed_generator = SeedGenerator(seed)
+        self._stream = None if seed is None else self.seed_generator
         self.state_size = self.units
         self.output_size = self.units
         self._dropout_mask = self._recurrent_dropout_mask = None
@@ -106,7 +107,7 @@ class _Cell(Layer):
         """The mask by which every step of the running sequence multiplies its input."""
         if self._dropout_mask is None and self.dropout > 0:
             self._dropout_mask = dropout(
-                torch.ones_like(step_input), self.dropout, seed=self.seed_generator
+                torch.ones_like(step_input), self.dropout, seed=self._stream
             )
         return self._dropout_mask
 
@@ -114,7 +115,7 @@ class _Cell(Layer):
         """The mask by which every step of the running sequence multiplies its state."""
         if self._recurrent_dropout_mask is None and self.recurrent_dropout > 0:
             self._recurrent_dropout_mask = dropout(
-                torch.ones_like(step_input), self.recurrent_dropout, seed=self.seed_generator
+                torch.ones_like(step_input), self.recurrent_dropout, seed=self._stream
             )
         return self._recurrent_dropout_mask
 

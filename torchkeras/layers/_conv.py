@@ -60,15 +60,16 @@ class _Conv(Layer):
     ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         rank = self.rank
-        try:
-            self.filters = _checks.positive_int("filters", filters)
-            self.groups = _checks.positive_int("groups", groups)
-        except ValueError as error:
-            name = str(error).split("`")[1]
+        if not _checks.is_positive_int(filters):
             raise ValueError(
-                f"Invalid value for argument `{name}`. Expected a strictly positive integer. "
-                f"{str(error).partition('. ')[2]}"
-            ) from None
+                "Invalid value for argument `filters`. Expected a strictly positive value. "
+                f"Received filters={filters}."
+            )
+        if not _checks.is_positive_int(groups):
+            raise ValueError(
+                f"The number of groups must be a positive integer. Received: groups={groups}."
+            )
+        self.filters, self.groups = int(filters), int(groups)
         if self.filters % self.groups:
             raise ValueError(
                 "The number of filters must be evenly divisible by the number of groups. "
@@ -159,6 +160,8 @@ class _Conv(Layer):
         return 0, tuple(n for pair in reversed(pairs) for n in pair)
 
     def call(self, inputs):
+        if not inputs.is_floating_point():
+            inputs = inputs.to(self._compute_torch_dtype)
         x = inputs.permute(self._to_torch) if self._last else inputs
         padding, zeros = self._zeros or self._padding(x.shape[2:])
         if zeros is not None:
@@ -185,7 +188,7 @@ class _Conv(Layer):
         )
         if any(n is not None and n <= 0 for n in lengths):
             raise ValueError(
-                "Computed output size would be negative. Received: "
+                "Computed output size would be zero or negative. Received: "
                 f"inputs_shape={tuple(input_shape)}, kernel_size={self.kernel_size}, "
                 f"dilation_rate={self.dilation_rate}."
             )

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from torchkeras import activations, constraints, initializers, regularizers, tree
-from torchkeras._checks import positive_int
+from torchkeras._checks import is_positive_int
 from torchkeras.layers import _call
 from torchkeras.layers._input_spec import InputSpec
 from torchkeras.layers._layer import Layer
@@ -72,13 +72,12 @@ class Dense(Layer):
     ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         refuse_adapters(lora_rank, lora_alpha, quantization_config)
-        try:
-            self.units = positive_int("units", units)
-        except ValueError:
+        if not is_positive_int(units):
             raise ValueError(
                 "Received an invalid value for `units`, expected a positive integer. "
                 f"Received: units={units}"
-            ) from None
+            )
+        self.units = int(units)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
         self.kernel_initializer = initializers.get(kernel_initializer)
@@ -119,6 +118,8 @@ class Dense(Layer):
         self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
 
     def call(self, inputs):
+        if not inputs.is_floating_point():
+            inputs = inputs.to(self._compute_torch_dtype)
         bias = self.bias
         if inputs.ndim == 2:
             kernel = self.kernel
@@ -197,11 +198,13 @@ class Embedding(Layer):
         super().__init__(**kwargs)
         refuse_adapters(lora_rank, lora_alpha, quantization_config)
         for name, value in (("input_dim", input_dim), ("output_dim", output_dim)):
-            if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
-                kind = ValueError if isinstance(value, int) else TypeError
-                raise kind(f"`{name}` must be a positive integer. Received: {name}={value}")
-        self.input_dim = input_dim
-        self.output_dim = output_dim
+            if not is_positive_int(value):
+                raise ValueError(
+                    f"`{name}` must be a positive integer. Received: {name}={value} "
+                    f"(of type {type(value).__name__})."
+                )
+        self.input_dim = int(input_dim)
+        self.output_dim = int(output_dim)
         self.embeddings_initializer = initializers.get(embeddings_initializer)
         self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
         self.embeddings_constraint = constraints.get(embeddings_constraint)
@@ -316,7 +319,7 @@ class Lambda(Layer):
         inputs: anything ``function`` takes
 
     Raises:
-        TypeError: if ``arguments`` is no dict.
+        TypeError: if ``function`` is not callable, or ``arguments`` is no dict.
 
     Example:
         >>> torchkeras.layers.Lambda(lambda x: x ** 2)(torch.tensor([3.0]))
@@ -325,6 +328,11 @@ class Lambda(Layer):
 
     def __init__(self, function, output_shape=None, mask=None, arguments=None, **kwargs):
         super().__init__(**kwargs)
+        if not callable(function):
+            raise TypeError(
+                "The `function` of a Lambda must be callable. "
+                f"Received: function={function} (of type {type(function)})"
+            )
         if arguments is not None and not isinstance(arguments, dict):
             raise TypeError(
                 "The `arguments` of a Lambda must be a dict of keyword arguments. "
@@ -376,13 +384,22 @@ class Lambda(Layer):
         return config
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config, custom_objects=None, safe_mode=None):
+        """The layer of a config; Python code in it is refused unless ``safe_mode=False``."""
         config = dict(config)
-        safe = _objects.in_safe_mode()
+        safe = _objects.in_safe_mode() if safe_mode is None else safe_mode
         for name in ("function", "output_shape", "mask"):
             value = config.get(name)
             if isinstance(value, dict):
-                config[name] = _objects.deserialize_keras_object(value, safe_mode=safe)
+                if safe and value.get("class_name") == "__lambda__":
+                    raise ValueError(
+                        f"The `{name}` of this Lambda layer is Python code, which is not run from "
+                        "a config. If you trust where it comes from, pass `safe_mode=False` or "
+                        "call `keras.config.enable_unsafe_deserialization()`."
+                    )
+                config[name] = _objects.deserialize_keras_object(
+                    value, custom_objects=custom_objects, safe_mode=safe
+                )
             elif isinstance(value, list) and name == "output_shape":
                 config[name] = tuple(value)
         config["arguments"] = _objects.deserialize_keras_object(config.get("arguments"))

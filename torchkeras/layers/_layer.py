@@ -27,6 +27,7 @@ from torchkeras.metrics import Metric
 
 _Tensor = torch.Tensor
 _context = _call.context
+_OF_COMPILE = ("_loss_tracker", "_compile_metrics", "_compile_loss")
 
 
 class Layer(Operation, nn.Module):
@@ -421,7 +422,9 @@ class Layer(Operation, nn.Module):
         """The metrics set as attributes of this layer and its sublayers."""
         found = {}
         for layer in self._flatten_layers():
-            for value in list(layer.__dict__.values()):
+            for name, value in list(layer.__dict__.items()):
+                if name in _OF_COMPILE:  # a model's own, of no concern to one around it
+                    continue
                 for leaf in _tracking.leaves(value):
                     if isinstance(leaf, Metric):
                         found.setdefault(id(leaf), leaf)

@@ -1,6 +1,8 @@
 """Layers of several inputs: sums, products, concatenations."""
 
 import functools
+import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -36,7 +38,26 @@ class _Merge(Layer):
             )
         rank = max(x.ndim for x in inputs)
         aligned = [_expand(x, rank) if x.ndim != rank else x for x in inputs]
+        if self._neutral is not None:
+            masks = [getattr(x, "_keras_mask", None) for x in inputs]
+            if any(m is not None for m in masks):
+                return self._merge_masked(aligned, masks)
         return self._merge(aligned)
+
+    # What stands for a masked value in the merge; None: masked values are merged as they are.
+    _neutral: Any = None
+
+    def _merge_masked(self, inputs, masks):
+        masks = [
+            x.new_ones((), dtype=torch.bool) if m is None else _as_wide(m.bool(), x)
+            for x, m in zip(inputs, masks)
+        ]
+        merged = self._merge([torch.where(m, x, self._neutral) for x, m in zip(inputs, masks)])
+        some = functools.reduce(torch.logical_or, masks)
+        return torch.where(some, merged, self._where_none_counts(inputs[0]))
+
+    def _where_none_counts(self, first):
+        return first
 
     def compute_output_shape(self, input_shape):
         shapes = _shapes(input_shape, type(self).__name__, 1)
@@ -45,10 +66,13 @@ class _Merge(Layer):
         return tuple(functools.reduce(_broadcast, sizes) for sizes in zip(*shapes))
 
     def compute_mask(self, inputs, mask=None):
-        if mask is None:
+        if not _checked_masks(inputs, mask):
             return None
-        masks = [m for m in mask if m is not None]
-        return functools.reduce(torch.logical_and, masks) if masks else None
+        if any(m is None for m in mask):
+            return None  # an input without a mask counts everywhere
+        masks = [torch.as_tensor(m) for m in mask]
+        rank = max(m.ndim for m in masks)
+        return functools.reduce(torch.logical_or, [_expand(m, rank) for m in masks])
 
 
 def _shapes(input_shape, name, at_least):
@@ -67,6 +91,26 @@ def _shapes(input_shape, name, at_least):
             f"Received: {len(input_shape)} inputs"
         )
     return [tuple(s) for s in input_shape]
+
+
+def _checked_masks(inputs, mask):
+    """Whether there is a mask at all; an error unless there is one, or ``None``, for each input."""
+    if mask is None:
+        return False
+    for name, value in (("inputs", inputs), ("mask", mask)):
+        if not isinstance(value, (list, tuple)):
+            raise ValueError(f"`{name}` should be a list. Received: {name}={type(value).__name__}")
+    if len(mask) != len(inputs):
+        raise ValueError(
+            "The lists `inputs` and `mask` should have the same length. "
+            f"Received: {len(inputs)} inputs and {len(mask)} masks"
+        )
+    return any(m is not None for m in mask)
+
+
+def _as_wide(mask, x):
+    """The mask with as many axes as ``x``."""
+    return mask.reshape(mask.shape + (1,) * (x.ndim - mask.ndim))
 
 
 def _expand(x, rank):
@@ -130,7 +174,7 @@ class Subtract(_Merge):
 
 
 class Multiply(_Merge):
-    """The product of the inputs, value by value.
+    """The product of the inputs, value by value; masked values are left out.
 
     Shapes:
         inputs: list of tensors whose shapes broadcast
@@ -142,6 +186,10 @@ class Multiply(_Merge):
     """
 
     _merge = _reduced(torch.mul)
+    _neutral = 1.0
+
+    def _where_none_counts(self, first):
+        return torch.zeros_like(first)
 
 
 class Average(_Merge):
@@ -161,7 +209,7 @@ class Average(_Merge):
 
 
 class Maximum(_Merge):
-    """The largest of the inputs, value by value.
+    """The largest of the inputs, value by value; masked values are left out.
 
     Shapes:
         inputs: list of tensors whose shapes broadcast
@@ -173,10 +221,11 @@ class Maximum(_Merge):
     """
 
     _merge = _reduced(torch.maximum)
+    _neutral = -math.inf
 
 
 class Minimum(_Merge):
-    """The smallest of the inputs, value by value.
+    """The smallest of the inputs, value by value; masked values are left out.
 
     Shapes:
         inputs: list of tensors whose shapes broadcast
@@ -188,6 +237,7 @@ class Minimum(_Merge):
     """
 
     _merge = _reduced(torch.minimum)
+    _neutral = math.inf
 
 
 class Concatenate(_Merge):
@@ -227,7 +277,13 @@ class Concatenate(_Merge):
                 f"Received: input_shape={input_shape}"
             )
         shapes = [list(s) for s in input_shape]
-        axis = self.axis % len(shapes[0])
+        rank = len(shapes[0])
+        if not -rank <= self.axis < rank:
+            raise ValueError(
+                f"`axis` must be an axis of the inputs. Received: axis={self.axis} for inputs of "
+                f"shapes {input_shape}"
+            )
+        axis = self.axis % rank
         total = 0
         for shape in shapes:
             fits = len(shape) == len(shapes[0]) and all(
@@ -247,17 +303,13 @@ class Concatenate(_Merge):
     _makes_masks = False
 
     def compute_mask(self, inputs, mask=None):
-        if mask is None or all(m is None for m in mask):
+        if not _checked_masks(inputs, mask):
             return None
         masks = []
         for x, m in zip(inputs, mask):
-            if m is None:
-                m = torch.ones(x.shape, dtype=torch.bool, device=x.device)
-            else:
-                m = m.bool()
-                m = m.reshape(m.shape + (1,) * (x.ndim - m.ndim)).expand(x.shape)
-            masks.append(m)
-        return torch.cat(masks, dim=self.axis).all(dim=-1)
+            whole = torch.ones_like(x, dtype=torch.bool)
+            masks.append(whole if m is None else whole & _as_wide(torch.as_tensor(m), x))
+        return torch.cat(masks, dim=self.axis).any(dim=-1)
 
 
 class Dot(_Merge):
@@ -288,9 +340,14 @@ class Dot(_Merge):
                     "Invalid type for argument `axes`: it should be a list or an int. "
                     f"Received: axes={axes}"
                 )
-            if len(axes) != 2 or not all(isinstance(a, int) for a in axes):
+            if len(axes) != 2:
                 raise ValueError(
-                    "Invalid format for argument `axes`: it should contain two integers. "
+                    "Invalid format for argument `axes`: it should contain two elements. "
+                    f"Received: axes={axes}"
+                )
+            if not all(isinstance(a, int) for a in axes):
+                raise ValueError(
+                    "Invalid format for argument `axes`: list elements should be integers. "
                     f"Received: axes={axes}"
                 )
         self.axes = axes
@@ -313,6 +370,12 @@ class Dot(_Merge):
 
     def _axes(self, first, second):
         axes = (self.axes, self.axes) if isinstance(self.axes, int) else self.axes
+        for axis, shape in zip(axes, (first, second)):
+            if not -len(shape) <= axis < len(shape):
+                raise ValueError(
+                    f"`axes` must be axes of the inputs. Received: axes={self.axes} for inputs of "
+                    f"shapes {tuple(first)}, {tuple(second)}"
+                )
         return axes[0] % len(first), axes[1] % len(second)
 
     def call(self, inputs):

@@ -48,7 +48,8 @@ class BatchNormalization(Layer):
         outputs: the same
 
     Raises:
-        ValueError: if the size of ``axis`` is unknown, or for ``renorm``.
+        TypeError: if ``axis`` is no integer.
+        ValueError: if there is no such axis or its size is unknown, or for ``renorm``.
 
     Paper: Ioffe and Szegedy 2015, https://arxiv.org/abs/1502.03167
 
@@ -87,9 +88,11 @@ class BatchNormalization(Layer):
                 "`renorm` is not there yet. Expected renorm=False, renorm_clipping=None. "
                 f"Received: renorm={renorm}, renorm_clipping={renorm_clipping}"
             )
-        if isinstance(axis, (list, tuple)):
+        if isinstance(axis, (list, tuple)) and len(axis) == 1:  # as in old configs
             axis = axis[0]
-        self.axis = int(axis)
+        if not isinstance(axis, int):
+            raise TypeError(f"`axis` must be an integer. Received: axis={axis!r}")
+        self.axis = axis
         self.momentum = momentum
         self.epsilon = epsilon
         self.center = center
@@ -162,6 +165,8 @@ class BatchNormalization(Layer):
 
     def call(self, inputs, training=None, mask=None):
         # 16-bit inputs are normalized in float32, as the statistics need it.
+        if not inputs.is_floating_point():
+            inputs = inputs.to(self._compute_torch_dtype)
         x = inputs if self._order is None else inputs.permute(self._order)
         if not training or not self._trainable:
             x = F.batch_norm(
@@ -217,27 +222,23 @@ class BatchNormalization(Layer):
         axes = [0, *range(2, x.ndim)]
         x = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
         if mask is None:
-            weight = torch.full(
-                (1,), float(x.numel() // x.shape[1]), device=x.device, dtype=x.dtype
-            )
-            total, squares = x.sum(axes), x.square().sum(axes)
+            full = x.new_ones(()).expand(x.shape)
         else:
-            # The mask has the inputs' leading axes; here the channels have moved to the second.
-            mask = mask.to(x.dtype)
-            order = [i for i in (self._order or range(x.ndim)) if i != self._axis]
-            full = mask.reshape(mask.shape + (1,) * (x.ndim - 1 - mask.ndim))
-            kept = [i for i in range(x.ndim) if i != self._axis]
-            full = full.permute([kept.index(i) for i in order]).unsqueeze(1)
-            full = full.expand(x.shape[0], 1, *x.shape[2:])
-            weight = full.sum().reshape(1)
-            total, squares = (x * full).sum(axes), (x.square() * full).sum(axes)
+            # The mask has the leading axes of the inputs, as they were before they were permuted.
+            full = mask.reshape(mask.shape + (1,) * (x.ndim - mask.ndim)).to(x.dtype)
+            full = (full if self._order is None else full.permute(self._order)).expand(x.shape)
+        weight, total = full.sum(axes), (x * full).sum(axes)
         if self._reduces():
-            packed = torch.cat([total, squares, weight])
-            packed = torch.distributed.nn.all_reduce(packed)
-            total, squares, weight = packed.split([len(total), len(squares), 1])
+            squares = (x.square() * full).sum(axes)
+            packed = torch.distributed.nn.all_reduce(torch.cat([weight, total, squares]))
+            weight, total, squares = packed.chunk(3)
+            weight = weight.clamp(min=1.0)
+            mean = total / weight
+            return mean, (squares / weight - mean.square()).clamp(min=0.0)
         weight = weight.clamp(min=1.0)
         mean = total / weight
-        return mean, (squares / weight - mean.square()).clamp(min=0.0)
+        centered = x - mean.reshape(1, -1, *(1,) * (x.ndim - 2))
+        return mean, (centered.square() * full).sum(axes) / weight
 
     def _update(self, mean, variance):
         with torch.no_grad():
@@ -290,6 +291,7 @@ class LayerNormalization(Layer):
 
     Raises:
         TypeError: if ``axis`` is no integer or list of integers.
+        ValueError: if the inputs have no such axis.
 
     Paper: Ba et al. 2016, https://arxiv.org/abs/1607.06450
 
@@ -344,6 +346,12 @@ class LayerNormalization(Layer):
     def build(self, input_shape):
         rank = len(input_shape)
         given = sorted(self.axis) if isinstance(self.axis, list) else [self.axis]
+        for axis in given:
+            if not -rank <= axis < rank:
+                raise ValueError(
+                    f"`axis` must name axes of the inputs. Received: axis={self.axis} for inputs of "
+                    f"shape {tuple(input_shape)}"
+                )
         axes = [axis % rank for axis in given]
         shape = tuple(input_shape[axis] for axis in axes)
         self.gamma = self.beta = None
@@ -373,6 +381,8 @@ class LayerNormalization(Layer):
         self._back = tuple(sorted(range(rank), key=order.__getitem__))
 
     def call(self, inputs):
+        if not inputs.is_floating_point():
+            inputs = inputs.to(self._compute_torch_dtype)
         x = inputs if self._order is None else inputs.permute(self._order)
         gamma, beta = self.gamma, self.beta
         if x.dtype in (torch.float16, torch.bfloat16):

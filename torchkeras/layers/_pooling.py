@@ -70,7 +70,7 @@ class _Pooling(Layer):
         )
         if any(n is not None and n <= 0 for n in lengths):
             raise ValueError(
-                "Computed output size would be negative. Received: "
+                "Computed output size would be zero or negative. Received: "
                 f"input_shape={tuple(input_shape)}, pool_size={self.pool_size}"
             )
         if self._last:
@@ -95,6 +95,8 @@ class _GlobalPooling(Layer):
 
     def call(self, inputs):
         if self._is_average:
+            if not inputs.is_floating_point():
+                inputs = inputs.to(self._compute_torch_dtype)
             return inputs.mean(dim=self._axes, keepdim=self.keepdims)
         return inputs.amax(dim=self._axes, keepdim=self.keepdims)
 

@@ -16,14 +16,11 @@ class _Random(Layer):
 
     def __init__(self, seed=None, **kwargs):
         super().__init__(**kwargs)
-        if seed is not None and not isinstance(seed, int):
-            raise ValueError(
-                f"Invalid value received for argument `seed`. Expected None or an integer. "
-                f"Received: seed={seed}"
-            )
         self.seed = seed
-        # Without a seed torch's own generator draws: no state to keep, and one fused kernel.
-        self.seed_generator = None if seed is None else SeedGenerator(seed)
+        # Its state is a variable of the layer, as in Keras; but without a seed torch's own
+        # generator draws, as its kernels are fused.
+        self.seed_generator = SeedGenerator(seed)
+        self._stream = None if seed is None else self.seed_generator
         self.built = True
 
     def compute_output_shape(self, input_shape):
@@ -55,21 +52,16 @@ class Dropout(_Random):
         super().__init__(seed=seed, **kwargs)
         self.rate = _checks.fraction("rate", rate)
         if noise_shape is not None:
-            noise_shape = tuple(noise_shape)
-            if any(n is not None and (not isinstance(n, int) or n <= 0) for n in noise_shape):
-                raise ValueError(
-                    "Each dimension in `noise_shape` must be a positive integer or None. "
-                    f"Received: noise_shape={noise_shape}"
-                )
+            noise_shape = _checked_noise_shape(noise_shape)
         self.noise_shape = noise_shape
 
     def call(self, inputs, training=False):
         if not training or self.rate == 0:
             return inputs
-        if self.noise_shape is None and self.seed_generator is None:
-            return F.dropout(inputs, self.rate, True)
         noise_shape = self._noise_shape(inputs)
-        return dropout(inputs, self.rate, noise_shape=noise_shape, seed=self.seed_generator)
+        if noise_shape is None and self._stream is None:
+            return F.dropout(inputs, self.rate, True)
+        return dropout(inputs, self.rate, noise_shape=noise_shape, seed=self._stream)
 
     def _noise_shape(self, inputs):
         if self.noise_shape is None:
@@ -78,6 +70,26 @@ class Dropout(_Random):
 
     def extra_repr(self):
         return f"rate={self.rate}"
+
+
+def _checked_noise_shape(noise_shape):
+    invalid = "Invalid value received for argument `noise_shape`. Expected "
+    if isinstance(noise_shape, str) or not hasattr(noise_shape, "__iter__"):
+        raise ValueError(
+            f"{invalid}a tuple or list of integers. Received: noise_shape={noise_shape!r}"
+        )
+    noise_shape = tuple(noise_shape)
+    sizes = [n for n in noise_shape if n is not None]
+    if not all(isinstance(n, int) for n in sizes):
+        raise ValueError(
+            f"{invalid}all elements to be integers or None. Received: noise_shape={noise_shape}"
+        )
+    if any(n <= 0 for n in sizes):
+        raise ValueError(
+            f"{invalid}all dimensions to be positive integers or None. "
+            f"Received: noise_shape={noise_shape}"
+        )
+    return noise_shape
 
 
 class _SpatialDropout(Dropout):
@@ -95,12 +107,6 @@ class _SpatialDropout(Dropout):
         if self.data_format == "channels_first":
             return (*inputs.shape[:2], *ones)
         return (inputs.shape[0], *ones, inputs.shape[-1])
-
-    def call(self, inputs, training=False):
-        if not training or self.rate == 0:
-            return inputs
-        shape = self._noise_shape(inputs)
-        return dropout(inputs, self.rate, noise_shape=shape, seed=self.seed_generator)
 
     def get_config(self):
         # The only layers whose config has no `trainable`: their constructors do not take it.
@@ -157,7 +163,7 @@ class GaussianNoise(_Random):
     def call(self, inputs, training=False):
         if not training or self.stddev == 0:
             return inputs
-        return inputs + _normal_like(inputs, 0.0, self.stddev, self.seed_generator)
+        return inputs + _normal_like(inputs, 0.0, self.stddev, self._stream)
 
 
 class GaussianDropout(_Random):
@@ -189,7 +195,7 @@ class GaussianDropout(_Random):
         if not training or self.rate == 0:
             return inputs
         stddev = (self.rate / (1.0 - self.rate)) ** 0.5
-        return inputs * _normal_like(inputs, 1.0, stddev, self.seed_generator)
+        return inputs * _normal_like(inputs, 1.0, stddev, self._stream)
 
 
 def _normal_like(inputs, mean, stddev, seed):

@@ -1,8 +1,9 @@
 """Layers that move values to other places: flatten, reshape, permute, repeat."""
 
 import math
+import numbers
 
-from torchkeras import _checks, config
+from torchkeras import config
 from torchkeras.layers._input_spec import InputSpec
 from torchkeras.layers._layer import Layer
 
@@ -50,7 +51,7 @@ class Reshape(Layer):
         outputs: ``(batch, *target_shape)``
 
     Raises:
-        ValueError: if the numbers of values differ.
+        ValueError: if a size of ``target_shape`` is no size, or the numbers of values differ.
 
     Example:
         >>> torchkeras.layers.Reshape((-1, 2))(torch.ones(3, 4)).shape
@@ -60,12 +61,17 @@ class Reshape(Layer):
     def __init__(self, target_shape, **kwargs):
         super().__init__(**kwargs)
         target_shape = tuple(target_shape)
+        if not all(isinstance(n, numbers.Integral) and n >= -1 for n in target_shape):
+            raise ValueError(
+                "Each dimension in `target_shape` must be a non-negative integer, or `-1` for a "
+                f"single unknown dimension. Received: target_shape={target_shape}"
+            )
         if target_shape.count(-1) > 1:
             raise ValueError(
-                "The `target_shape` argument must not contain more than one `-1` value. "
+                "There must be at most one unknown dimension (-1) in `target_shape`. "
                 f"Received: target_shape={target_shape}"
             )
-        self.target_shape = target_shape
+        self.target_shape = tuple(int(n) for n in target_shape)
         self.built = True
 
     def call(self, inputs):
@@ -135,6 +141,7 @@ class RepeatVector(Layer):
 
     Raises:
         TypeError: if ``n`` is no integer.
+        ValueError: if ``n`` is not positive.
 
     Example:
         >>> torchkeras.layers.RepeatVector(3)(torch.ones(2, 4)).shape
@@ -145,7 +152,9 @@ class RepeatVector(Layer):
         super().__init__(**kwargs)
         if not isinstance(n, int):
             raise TypeError(f"Expected an integer value for `n`, got {type(n)}.")
-        self.n = _checks.positive_int("n", n)
+        if n < 1:
+            raise ValueError(f"Argument `n` should be a positive integer. Received: n={n}")
+        self.n = n
         self.input_spec = InputSpec(ndim=2)
         self.built = True
 

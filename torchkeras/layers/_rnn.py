@@ -115,16 +115,31 @@ class RNN(Layer):
 
     def call(self, sequences, initial_state=None, mask=None, training=False):
         batch = sequences.shape[0]
+        if not sequences.is_floating_point():
+            sequences = sequences.to(self._compute_torch_dtype)
         if initial_state is not None:
             states = list(initial_state) if isinstance(initial_state, (list, tuple)) else [initial_state]
         elif self.stateful and self.states is not None:
             states = self.states
+            expected = tree.flatten(states)[0].shape[0]
+            if batch != expected:
+                raise ValueError(
+                    "If an RNN is stateful, the batch size of the input sequences must be the same "
+                    f"as the batch size of the initial state. Expected: {expected}. Received: "
+                    f"{batch}. Call `reset_state()` and `layer.states = None` to start anew."
+                )
         else:
             states = self.get_initial_state(batch)
         if isinstance(mask, (list, tuple)):  # the masks of initial states come along
             mask = mask[0]
-        if mask is not None and mask.ndim == 3 and mask.shape[-1] == 1:
-            mask = mask.squeeze(-1)
+        if mask is not None:
+            if mask.ndim == 3 and mask.shape[-1] == 1:
+                mask = mask.squeeze(-1)
+            if mask.shape != sequences.shape[:2]:
+                raise ValueError(
+                    "`mask` must have the shape (batch, steps) of the sequences. Received: mask of "
+                    f"shape {tuple(mask.shape)} for sequences of shape {tuple(sequences.shape)}"
+                )
         for cell in _cells_of(self.cell):
             if hasattr(cell, "reset_dropout_mask"):
                 cell.reset_dropout_mask()
@@ -185,7 +200,7 @@ class RNN(Layer):
         output = (batch, steps, *size) if self.return_sequences else (batch, *size)
         if not self.return_state:
             return output
-        return (output, *((batch, n) for n in tree.flatten(self.state_size)))
+        return (output, *_state_shapes(self.cell, batch))
 
     def compute_mask(self, sequences, mask=None):
         if isinstance(mask, (list, tuple)):
@@ -220,6 +235,12 @@ def _initial_state(cell, batch_size):
     like = next(iter(cell.parameters()), torch.zeros(()))
     sizes = tree.flatten(cell.state_size)
     return [torch.zeros(batch_size, n, device=like.device, dtype=like.dtype) for n in sizes]
+
+
+def _state_shapes(cell, batch):
+    if isinstance(cell, StackedRNNCells):  # a list for each cell
+        return [_state_shapes(c, batch) for c in cell.cells]
+    return [(batch, n) for n in tree.flatten(cell.state_size)]
 
 
 def _aligned(mask, x):
@@ -330,6 +351,7 @@ class _FusedRNN(RNN):
     def __init__(self, cell_arguments, rnn_arguments, use_cudnn="auto", activity_regularizer=None, **kwargs):
         shared = {k: kwargs[k] for k in ("dtype", "trainable") if k in kwargs}
         cell = self._cell_class(**cell_arguments, **shared, name=self._cell_name)
+        kwargs.pop("implementation", None)  # an argument of Keras 2 that chose between kernels
         super().__init__(
             cell, activity_regularizer=activity_regularizer, **rnn_arguments, **kwargs
         )
@@ -339,8 +361,7 @@ class _FusedRNN(RNN):
                 f"False. Received: use_cudnn={use_cudnn}"
             )
         self.use_cudnn = use_cudnn
-        self._fuses = use_cudnn is not False and self._can_fuse()
-        if use_cudnn is True and not self._fuses:
+        if use_cudnn is True and not self._can_fuse():
             raise ValueError(
                 "use_cudnn=True was specified, but the fused kernel does not compute this layer: "
                 "it wants the default activations and no recurrent dropout."
@@ -373,7 +394,7 @@ class _FusedRNN(RNN):
         return cls(**config)
 
     def _run(self, sequences, states, mask, training):
-        if not self._fuses or sequences.shape[1] == 0:
+        if self.use_cudnn is False or not self._can_fuse() or sequences.shape[1] == 0:
             return self._loop(sequences, states, mask, training)
         cell = self.cell
         if training and cell.dropout > 0:

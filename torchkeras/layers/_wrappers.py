@@ -3,6 +3,7 @@
 import torch
 
 from torchkeras import tree
+from torchkeras.layers import _call
 from torchkeras.layers._layer import Layer
 from torchkeras.layers._normalization import BatchNormalization
 from torchkeras.saving import _objects
@@ -70,6 +71,14 @@ class TimeDistributed(Wrapper):
     supports_masking = True
     _makes_masks = False
 
+    def __init__(self, layer, **kwargs):
+        if not isinstance(layer, Layer):
+            raise ValueError(
+                "Please initialize `TimeDistributed` layer with a `keras.layers.Layer` instance. "
+                f"Received: {layer}"
+            )
+        super().__init__(layer, **kwargs)
+
     def build(self, input_shape):
         if len(input_shape) < 3:
             raise ValueError(
@@ -80,30 +89,30 @@ class TimeDistributed(Wrapper):
         # Statistics of a batch are those of one step; all else is the same for every step.
         kinds = (BatchNormalization, torch.nn.modules.batchnorm._BatchNorm)
         self._step_by_step = any(isinstance(m, kinds) for m in self.layer.modules())
+        self._takes_mask = _call.signature(self.layer).has_mask
 
     def call(self, inputs, training=None, mask=None):
         batch, steps = inputs.shape[:2]
         if mask is not None and tuple(mask.shape[:2]) != (batch, steps):
             raise ValueError(
-                "`TimeDistributed` Layer should be passed a `mask` of shape "
-                f"({batch}, {steps}, ...), received: {tuple(mask.shape)}"
+                "The `mask` passed to the `TimeDistributed` layer has a shape "
+                f"{tuple(mask.shape)} that does not begin with the inputs' ({batch}, {steps})."
             )
+        if not self._takes_mask:
+            mask = None
         if training and self._step_by_step:
             return self._each_step(inputs, mask)
-        x = inputs.flatten(0, 1)
-        if mask is not None and mask.ndim > 2:  # what is left of it is about the layer's input
-            x._keras_mask = mask.flatten(0, 1)
-        extra = {"training": training} if training is not None else {}
-        outputs = self.layer(x, **extra)
+        extra = {} if training is None else {"training": training}
+        if mask is not None:
+            extra["mask"] = mask.flatten(0, 1)
+        outputs = self.layer(inputs.flatten(0, 1), **extra)
         return tree.map_structure(lambda y: y.reshape(batch, steps, *y.shape[1:]), outputs)
 
     def _each_step(self, inputs, mask):
         outputs = []
         for i in range(inputs.shape[1]):
-            x = inputs[:, i]
-            if mask is not None:
-                x._keras_mask = mask[:, i]
-            outputs.append(self.layer(x, training=True))
+            extra = {} if mask is None else {"mask": mask[:, i]}
+            outputs.append(self.layer(inputs[:, i], training=True, **extra))
         return tree.map_structure(lambda *y: torch.stack(y, dim=1), *outputs)
 
     def compute_output_shape(self, input_shape):
@@ -168,20 +177,20 @@ class Bidirectional(Layer):
         forward_name = name if name.startswith("forward_") else f"forward_{name}"
         self.forward_layer = layer.from_config({**config, "name": forward_name})
         if backward_layer is None:
-            backward_layer = layer.from_config(
-                {
-                    **config,
-                    "name": f"backward_{name}",
-                    "go_backwards": not config["go_backwards"],
-                }
-            )
-        self.backward_layer = backward_layer
+            back = {"name": f"backward_{name}", "go_backwards": not config["go_backwards"]}
+            self.backward_layer = layer.from_config({**config, **back})
+        else:
+            self.backward_layer = backward_layer
         self._check_pair()
         if layer.return_sequences:  # masked steps give zeros, so that the two can be merged
             self.forward_layer.zero_output_for_mask = True
             self.backward_layer.zero_output_for_mask = True
         self.merge_mode = merge_mode
         self.stateful = getattr(layer, "stateful", False)
+        if hasattr(layer, "use_cudnn"):  # no part of the config
+            self.forward_layer.use_cudnn = layer.use_cudnn
+            if backward_layer is None:
+                self.backward_layer.use_cudnn = layer.use_cudnn
         self.return_sequences = layer.return_sequences
         self.return_state = layer.return_state
         self.input_spec = layer.input_spec

@@ -1,5 +1,6 @@
 """Model: a layer that can be trained, made by subclassing or from a graph of symbols."""
 
+import warnings
 from typing import Any
 
 import torch
@@ -244,6 +245,9 @@ class Model(Trainer, Layer):
                 f"{[tuple(getattr(x, 'shape', ())) for x in flat]} (shapes)"
             )
         for i, (x, tail, dtype) in enumerate(zip(flat, self._input_tails, self._input_dtypes)):
+            if x is None:
+                check(tree.flatten(self.input_spec), flat, self.name)
+                continue
             if x.__class__ is not torch.Tensor and not isinstance(x, torch.Tensor):
                 continue
             if x.dtype is not dtype:
@@ -263,6 +267,12 @@ class Model(Trainer, Layer):
     def _by_name(self, inputs):
         missing = [n for n in self.input_names if n not in inputs]
         if not missing:
+            surplus = [n for n in inputs if n not in self.input_names]
+            if surplus:
+                warnings.warn(
+                    f"The following keys of the inputs are not used by the model: {surplus}",
+                    stacklevel=3,
+                )
             return [inputs[n] for n in self.input_names]
         structure = self._graph.inputs
         if isinstance(structure, dict) and set(structure) <= set(inputs):

@@ -56,8 +56,9 @@ class Sequential(Model):
         Raises:
             ValueError: if it is no layer, or its name is there already.
         """
-        if isinstance(layer, KerasTensor):
-            layer = layer._keras_history.operation
+        if isinstance(layer, KerasTensor) and layer._keras_history is not None:
+            origin = layer._keras_history.operation
+            layer = origin if isinstance(origin, InputLayer) else layer
         if not isinstance(layer, Layer):
             if not isinstance(layer, nn.Module):
                 raise ValueError(
@@ -197,6 +198,13 @@ class Sequential(Model):
     def layers(self):
         """The layers of the chain, without the input."""
         return [layer for layer in self._chain if not isinstance(layer, InputLayer)]
+
+    @layers.setter
+    def layers(self, _):
+        raise AttributeError(
+            "`Sequential.layers` attribute is reserved and should not be used. Use `add()` and "
+            "`pop()` to change the layers in this model."
+        )
 
     def __len__(self):
         return len(self.layers)

@@ -2,11 +2,12 @@
 
 import torch
 
+from torchkeras.graph._tensor import KerasTensor
 from torchkeras.ops._convert import floating, pair, promoted, tensor
-from torchkeras.ops._op import op
+from torchkeras.ops._op import elementwise, op
 
 
-@op
+@elementwise
 def add(x1, x2):
     """Sum of two tensors.
 
@@ -20,7 +21,11 @@ def add(x1, x2):
     return torch.add(*pair(x1, x2))
 
 
-@op
+def _allclose_rule(x1, x2, rtol=1e-05, atol=1e-08, equal_nan=False):
+    return KerasTensor((), "bool")
+
+
+@op(rule=_allclose_rule)
 def allclose(x1, x2, rtol=1e-05, atol=1e-08, equal_nan=False):
     """Whether all elements are close, as `isclose` says.
 
@@ -34,10 +39,10 @@ def allclose(x1, x2, rtol=1e-05, atol=1e-08, equal_nan=False):
     Example:
         >>> torchkeras.ops.allclose([1.0, 2.0], [1.0, 2.0 + 1e-9])
     """
-    return torch.all(isclose(x1, x2, rtol, atol, equal_nan))
+    return torch.all(isclose.__wrapped__(x1, x2, rtol, atol, equal_nan))
 
 
-@op
+@elementwise
 def arctan2(x1, x2):
     """Angle of the points ``(x2, x1)``, from -pi to pi.
 
@@ -51,7 +56,7 @@ def arctan2(x1, x2):
     return torch.arctan2(*promoted(x1, x2, least=(float,)))
 
 
-@op
+@elementwise
 def bitwise_and(x, y):
     """Bits that are set in both.
 
@@ -65,7 +70,7 @@ def bitwise_and(x, y):
     return torch.bitwise_and(*pair(x, y))
 
 
-@op
+@elementwise
 def bitwise_left_shift(x, y):
     """Bits moved up: ``x * 2**y``.
 
@@ -79,7 +84,7 @@ def bitwise_left_shift(x, y):
     return torch.bitwise_left_shift(*pair(x, y))
 
 
-@op
+@elementwise
 def bitwise_or(x, y):
     """Bits that are set in either.
 
@@ -93,7 +98,7 @@ def bitwise_or(x, y):
     return torch.bitwise_or(*pair(x, y))
 
 
-@op
+@elementwise
 def bitwise_right_shift(x, y):
     """Bits moved down: ``x // 2**y``.
 
@@ -107,7 +112,7 @@ def bitwise_right_shift(x, y):
     return torch.bitwise_right_shift(*pair(x, y))
 
 
-@op
+@elementwise
 def bitwise_xor(x, y):
     """Bits that are set in one only.
 
@@ -121,7 +126,7 @@ def bitwise_xor(x, y):
     return torch.bitwise_xor(*pair(x, y))
 
 
-@op
+@elementwise
 def divide(x1, x2):
     """Quotient of two tensors, a float.
 
@@ -141,7 +146,7 @@ def _integers(x1, x2):
     return not (floats or x1.dtype.is_complex or x2.dtype.is_complex)
 
 
-@op
+@elementwise
 def divide_no_nan(x1, x2):
     """Quotient of two tensors, zero where the divisor is zero.
 
@@ -157,7 +162,7 @@ def divide_no_nan(x1, x2):
     return torch.where(zero, 0, x1 / torch.where(zero, 1, x2))
 
 
-@op
+@elementwise
 def equal(x1, x2):
     """Whether elements are equal.
 
@@ -171,7 +176,7 @@ def equal(x1, x2):
     return torch.eq(*pair(x1, x2))
 
 
-@op
+@elementwise
 def floor_divide(x1, x2):
     """The largest integer that is not above the quotient.
 
@@ -185,7 +190,7 @@ def floor_divide(x1, x2):
     return torch.floor_divide(*promoted(x1, x2))
 
 
-@op
+@elementwise
 def fmax(x1, x2):
     """The larger element; of a number and nan the number.
 
@@ -199,7 +204,7 @@ def fmax(x1, x2):
     return torch.fmax(*promoted(x1, x2))
 
 
-@op
+@elementwise
 def fmin(x1, x2):
     """The smaller element; of a number and nan the number.
 
@@ -213,7 +218,7 @@ def fmin(x1, x2):
     return torch.fmin(*promoted(x1, x2))
 
 
-@op
+@elementwise
 def fmod(x1, x2):
     """Remainder of the division, with the sign of ``x1``.
 
@@ -235,7 +240,7 @@ def _no_booleans(x1, x2):
     return x1, x2
 
 
-@op
+@elementwise
 def gcd(x1, x2):
     """Greatest common divisor.
 
@@ -249,7 +254,7 @@ def gcd(x1, x2):
     return torch.gcd(*pair(x1, x2))
 
 
-@op
+@elementwise
 def greater(x1, x2):
     """Whether ``x1 > x2``.
 
@@ -263,7 +268,7 @@ def greater(x1, x2):
     return torch.gt(*pair(x1, x2))
 
 
-@op
+@elementwise
 def greater_equal(x1, x2):
     """Whether ``x1 >= x2``.
 
@@ -277,7 +282,7 @@ def greater_equal(x1, x2):
     return torch.ge(*pair(x1, x2))
 
 
-@op
+@elementwise
 def heaviside(x1, x2):
     """0 where ``x1 < 0``, 1 where ``x1 > 0``, ``x2`` where ``x1`` is zero.
 
@@ -294,7 +299,7 @@ def heaviside(x1, x2):
     return torch.heaviside(x1, x2)
 
 
-@op
+@elementwise
 def hypot(x1, x2):
     """``sqrt(x1**2 + x2**2)``.
 
@@ -308,7 +313,7 @@ def hypot(x1, x2):
     return torch.hypot(*promoted(x1, x2, least=(float,)))
 
 
-@op
+@elementwise
 def isclose(x1, x2, rtol=1e-05, atol=1e-08, equal_nan=False):
     """Whether ``|x1 - x2| <= atol + rtol * |x2|``.
 
@@ -325,7 +330,7 @@ def isclose(x1, x2, rtol=1e-05, atol=1e-08, equal_nan=False):
     return torch.isclose(*promoted(x1, x2), rtol, atol, equal_nan)
 
 
-@op
+@elementwise
 def lcm(x1, x2):
     """Least common multiple.
 
@@ -339,7 +344,7 @@ def lcm(x1, x2):
     return torch.lcm(*pair(x1, x2))
 
 
-@op
+@elementwise
 def ldexp(x1, x2):
     """``x1 * 2**x2``.
 
@@ -361,7 +366,7 @@ def ldexp(x1, x2):
     return torch.ldexp(x1, x2)
 
 
-@op
+@elementwise
 def left_shift(x, y):
     """Bits moved up; the same as `bitwise_left_shift`.
 
@@ -375,7 +380,7 @@ def left_shift(x, y):
     return torch.bitwise_left_shift(*pair(x, y))
 
 
-@op
+@elementwise
 def less(x1, x2):
     """Whether ``x1 < x2``.
 
@@ -389,7 +394,7 @@ def less(x1, x2):
     return torch.lt(*pair(x1, x2))
 
 
-@op
+@elementwise
 def less_equal(x1, x2):
     """Whether ``x1 <= x2``.
 
@@ -403,7 +408,7 @@ def less_equal(x1, x2):
     return torch.le(*pair(x1, x2))
 
 
-@op
+@elementwise
 def logaddexp(x1, x2):
     """``log(exp(x1) + exp(x2))``, computed safely.
 
@@ -417,7 +422,7 @@ def logaddexp(x1, x2):
     return torch.logaddexp(*promoted(x1, x2, least=(float,)))
 
 
-@op
+@elementwise
 def logaddexp2(x1, x2):
     """``log2(2**x1 + 2**x2)``, computed safely.
 
@@ -431,7 +436,7 @@ def logaddexp2(x1, x2):
     return torch.logaddexp2(*promoted(x1, x2, least=(float,)))
 
 
-@op
+@elementwise
 def logical_and(x1, x2):
     """Whether both are not zero.
 
@@ -445,7 +450,7 @@ def logical_and(x1, x2):
     return torch.logical_and(*pair(x1, x2))
 
 
-@op
+@elementwise
 def logical_or(x1, x2):
     """Whether either is not zero.
 
@@ -459,7 +464,7 @@ def logical_or(x1, x2):
     return torch.logical_or(*pair(x1, x2))
 
 
-@op
+@elementwise
 def logical_xor(x1, x2):
     """Whether one of the two is not zero.
 
@@ -473,7 +478,7 @@ def logical_xor(x1, x2):
     return torch.logical_xor(*pair(x1, x2))
 
 
-@op
+@elementwise
 def maximum(x1, x2):
     """The larger element.
 
@@ -487,7 +492,7 @@ def maximum(x1, x2):
     return torch.maximum(*promoted(x1, x2))
 
 
-@op
+@elementwise
 def minimum(x1, x2):
     """The smaller element.
 
@@ -501,7 +506,7 @@ def minimum(x1, x2):
     return torch.minimum(*promoted(x1, x2))
 
 
-@op
+@elementwise
 def mod(x1, x2):
     """Remainder of the division, with the sign of ``x2``.
 
@@ -515,7 +520,7 @@ def mod(x1, x2):
     return torch.remainder(*_no_booleans(x1, x2))
 
 
-@op
+@elementwise
 def multiply(x1, x2):
     """Product of two tensors, element by element.
 
@@ -529,7 +534,7 @@ def multiply(x1, x2):
     return torch.multiply(*pair(x1, x2))
 
 
-@op
+@elementwise
 def nextafter(x1, x2):
     """The next float after ``x1`` in the direction of ``x2``.
 
@@ -546,7 +551,7 @@ def nextafter(x1, x2):
     return torch.nextafter(x1.to(wide), x2.to(wide)).to(x1.dtype)
 
 
-@op
+@elementwise
 def not_equal(x1, x2):
     """Whether elements differ.
 
@@ -560,7 +565,7 @@ def not_equal(x1, x2):
     return torch.ne(*pair(x1, x2))
 
 
-@op
+@elementwise
 def polar(abs_, angle):
     """Complex numbers of given absolute values and angles.
 
@@ -575,7 +580,7 @@ def polar(abs_, angle):
     return torch.polar(*torch.broadcast_tensors(abs_, angle))
 
 
-@op
+@elementwise
 def power(x1, x2):
     """``x1**x2``.
 
@@ -589,7 +594,7 @@ def power(x1, x2):
     return torch.pow(*pair(x1, x2))
 
 
-@op
+@elementwise
 def right_shift(x, y):
     """Bits moved down; the same as `bitwise_right_shift`.
 
@@ -603,7 +608,7 @@ def right_shift(x, y):
     return torch.bitwise_right_shift(*pair(x, y))
 
 
-@op
+@elementwise
 def subtract(x1, x2):
     """Difference of two tensors.
 
@@ -617,7 +622,7 @@ def subtract(x1, x2):
     return torch.subtract(*pair(x1, x2))
 
 
-@op
+@elementwise
 def true_divide(x1, x2):
     """Quotient of two tensors, a float; the same as `divide`.
 

@@ -4,7 +4,7 @@ import torch
 
 from torchkeras import _dtypes, config
 from torchkeras.ops._convert import as_tensor, floating, narrow_floating, pair, tensor
-from torchkeras.ops._op import op
+from torchkeras.ops._op import elementwise, op
 
 
 @op
@@ -199,7 +199,7 @@ def ceil(x):
     return torch.ceil(narrow_floating(x))
 
 
-@op
+@elementwise
 def clip(x, x_min, x_max):
     """Each element, or the nearer bound where it lies outside.
 

@@ -6,10 +6,10 @@ import math
 import torch
 
 from torchkeras import _dtypes
-from torchkeras.graph._infer import infer
 from torchkeras.graph._tensor import KerasTensor
 from torchkeras.ops._convert import as_tensor, pair, promoted, tensor
 from torchkeras.ops._op import op
+from torchkeras.ops._rules import elementwise_rule
 
 
 @op
@@ -463,7 +463,7 @@ def unravel_index(indices, shape):
 def _where_rule(condition, x1=None, x2=None):
     if x1 is None and x2 is None:
         return KerasTensor((len(condition.shape), None), "int64")
-    return infer(where.__wrapped__, (condition, x1, x2), {})
+    return elementwise_rule(where.__wrapped__)(condition, x1, x2)
 
 
 @op(rule=_where_rule)

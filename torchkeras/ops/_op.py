@@ -4,6 +4,7 @@ import functools
 
 from torchkeras.graph._operation import FunctionOperation
 from torchkeras.graph._tensor import KerasTensor, is_symbolic
+from torchkeras.ops._rules import elementwise_rule
 
 
 class _RuledOperation(FunctionOperation):
@@ -53,3 +54,8 @@ def op(function=None, *, rule=None):
         return function(*args, **kwargs)
 
     return wrapper
+
+
+def elementwise(function):
+    """`op` for a function of tensors whose shapes are broadcast together."""
+    return op(function, rule=elementwise_rule(function))

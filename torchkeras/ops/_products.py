@@ -2,8 +2,12 @@
 
 import torch
 
+from torchkeras import _dtypes
+from torchkeras.graph._infer import infer
+from torchkeras.graph._tensor import KerasTensor
 from torchkeras.ops._convert import floating, promoted, tensor
 from torchkeras.ops._op import op
+from torchkeras.ops._rules import broadcast, shape_of, unified
 
 
 def _contract(function, *xs):
@@ -103,7 +107,15 @@ def diff(a, n=1, axis=-1):
     return torch.diff(tensor(a), n=n, dim=axis)
 
 
-@op
+def _dot_rule(x1, x2):
+    n1, n2 = len(shape_of(x1)), len(shape_of(x2))
+    labels = [*range(n1)], [*range(n1, n1 + n2)]
+    if n1 and n2:
+        labels[0][-1] = labels[1][-min(n2, 2)] = "inner"
+    return infer(dot.__wrapped__, unified((x1, x2), labels), {})
+
+
+@op(rule=_dot_rule)
 def dot(x1, x2):
     """Sum of products over the last axis of ``x1`` and the last but one of ``x2``.
 
@@ -124,7 +136,17 @@ def dot(x1, x2):
     return _contract(lambda a, b: torch.tensordot(a, b, dims=([-1], [axis])), x1, x2)
 
 
-@op
+def _einsum_rule(subscripts, *operands, **kwargs):
+    labels = []
+    for letters, x in zip(subscripts.replace(" ", "").split("->")[0].split(","), operands):
+        before, dots, after = letters.partition("...")
+        rest = len(shape_of(x)) - len(before) - len(after)
+        # Axes of `...` are matched from the right.
+        labels.append([*before, *range(-rest, 0), *after] if dots else [*letters])
+    return infer(einsum.__wrapped__, (subscripts, *unified(operands, labels)), kwargs)
+
+
+@op(rule=_einsum_rule)
 def einsum(subscripts, *operands, **kwargs):
     """Sums of products, with the axes named by letters as in ``"ij,jk->ik"``.
 
@@ -147,7 +169,15 @@ def einsum(subscripts, *operands, **kwargs):
     return _contract(lambda *xs: torch.einsum(subscripts, *xs), *operands)
 
 
-@op
+def _inner_rule(x1, x2):
+    n1, n2 = len(shape_of(x1)), len(shape_of(x2))
+    labels = [*range(n1)], [*range(n1, n1 + n2)]
+    if n1 and n2:
+        labels[0][-1] = labels[1][-1] = "inner"
+    return infer(inner.__wrapped__, unified((x1, x2), labels), {})
+
+
+@op(rule=_inner_rule)
 def inner(x1, x2):
     """Sum of products over the last axis of both.
 
@@ -178,7 +208,32 @@ def kron(x1, x2):
     return torch.kron(tensor(x1), tensor(x2))
 
 
-@op
+def _matmul_rule(x1, x2):
+    a, b = shape_of(x1), shape_of(x2)
+    if not a or not b:
+        raise ValueError(f"`matmul` takes no numbers. Received shapes: {a} and {b}")
+    inner = a[-1], b[-2] if len(b) > 1 else b[-1]
+    if None not in inner and inner[0] != inner[1]:
+        raise ValueError(
+            "Inner dimensions (`x1.shape[-1]` and `x2.shape[-2]`) must be equal. "
+            f"Received: x1.shape={a}, x2.shape={b}"
+        )
+    outer = broadcast(a[:-2], b[:-2])
+    shape = outer + (a[-2:-1] if len(a) > 1 else ()) + (b[-1:] if len(b) > 1 else ())
+    return KerasTensor(shape, _dtype_of(matmul, (x1, x2)))
+
+
+def _dtype_of(function, xs):
+    """Type of the result for tensors of one element."""
+    small = [torch.ones((1,) * len(shape_of(x)), dtype=_torch_dtype(x)) for x in xs]
+    return _dtypes.standardize_dtype(function(*small).dtype)
+
+
+def _torch_dtype(x):
+    return _dtypes.torch_dtype(x.dtype) if isinstance(x, KerasTensor) else tensor(x).dtype
+
+
+@op(rule=_matmul_rule)
 def matmul(x1, x2):
     """Matrix product; axes before the last two are broadcast together.
 
@@ -210,7 +265,17 @@ def outer(x1, x2):
     return x1.reshape(-1, 1) * x2.reshape(-1)
 
 
-@op
+def _tensordot_rule(x1, x2, axes=2):
+    n1, n2 = len(shape_of(x1)), len(shape_of(x2))
+    pairs = (range(n1 - axes, n1), range(axes)) if isinstance(axes, int) else axes
+    pairs = [[a] if isinstance(a, int) else a for a in pairs]
+    labels = [*range(n1)], [*range(n1, n1 + n2)]
+    for i, (a, b) in enumerate(zip(*pairs)):
+        labels[0][a] = labels[1][b] = f"inner{i}"
+    return infer(tensordot.__wrapped__, (*unified((x1, x2), labels), axes), {})
+
+
+@op(rule=_tensordot_rule)
 def tensordot(x1, x2, axes=2):
     """Sum of products over several axes of both.
 

@@ -30,7 +30,7 @@ def broadcast(*shapes):
     return tuple(result)
 
 
-def elementwise(function):
+def elementwise_rule(function):
     """A rule for a function of tensors that are broadcast together."""
 
     def rule(*args, **kwargs):

@@ -5,12 +5,38 @@ import re
 
 import torch
 
+from torchkeras.graph._infer import infer
 from torchkeras.graph._tensor import KerasTensor
 from torchkeras.ops._convert import as_tensor, tensor
 from torchkeras.ops._op import op
+from torchkeras.ops._rules import shape_of, unified
 
 
-@op
+def _joined(function, xs, axis):
+    """Runs a function of tensors that differ along one axis at most, with sizes made known."""
+    n = len(shape_of(xs[0]))
+    labels = [
+        [(i, a) if axis is not None and a == axis % n else a for a in range(n)]
+        for i in range(len(xs))
+    ]
+    return infer(function, (unified(xs, labels),), {})
+
+
+def _concatenate_rule(xs, axis=0):
+    return _joined(lambda xs: torch.cat([tensor(x) for x in xs], axis), xs, axis)
+
+
+def _stack_rule(x, axis=0):
+    return _joined(lambda xs: torch.stack([tensor(x) for x in xs], axis), x, None)
+
+
+def _append_rule(x1, x2, axis=None):
+    if axis is None:
+        return infer(append.__wrapped__, (x1, x2), {})
+    return _concatenate_rule([x1, x2], axis)
+
+
+@op(rule=_append_rule)
 def append(x1, x2, axis=None):
     """One tensor after another.
 
@@ -65,7 +91,7 @@ def broadcast_to(x, shape):
     return tensor(x).broadcast_to(tuple(shape))
 
 
-@op
+@op(rule=_concatenate_rule)
 def concatenate(xs, axis=0):
     """Several tensors one after another along an axis.
 
@@ -615,7 +641,7 @@ def squeeze(x, axis=None):
     return torch.squeeze(x, axis if isinstance(axis, int) else tuple(axis))
 
 
-@op
+@op(rule=_stack_rule)
 def stack(x, axis=0):
     """Several tensors along a new axis.
 

@@ -107,16 +107,12 @@ def match_outputs(given, y_pred, output_names, what, leaf):
     if isinstance(given, dict):
         unknown = [k for k in given if k not in output_names]
         if unknown:
-            raise ValueError(
-                f"In the dict argument `{what}`, key '{unknown[0]}' does not correspond to any "
-                f"model output. Expected keys among {output_names}."
+            kind = KeyError if what == "loss" else ValueError
+            raise kind(
+                f"Invalid `{what}`: in the dict argument, key '{unknown[0]}' does not correspond "
+                f"to any model output. Expected keys among {output_names}. Received: {list(given)}"
             )
-        return [given.get(name) for name in output_names]
-    if isinstance(y_pred, dict):
-        raise ValueError(
-            f"The model's outputs are a dict with the keys {list(y_pred)}, so `{what}` must be a "
-            f"dict too. Received: a {type(given).__name__}"
-        )
+        return [_only(given.get(name)) for name in output_names]
     if not isinstance(given, (list, tuple)):
         raise ValueError(f"Could not interpret {what} identifier: {given!r}")
     if len(given) == 1 and n == 1:
@@ -130,6 +126,11 @@ def match_outputs(given, y_pred, output_names, what, leaf):
             f"Received: a list of {len(values)}"
         )
     return list(values)
+
+
+def _only(value):
+    """The one thing in a list of one."""
+    return value[0] if isinstance(value, (list, tuple)) and len(value) == 1 else value
 
 
 def _flatten_until(given, leaf):
@@ -164,12 +165,13 @@ class CompileLoss:
             self.weights, y_pred, names, "loss_weights", lambda w: isinstance(w, (int, float))
         )
         self.parts, self.built = [], True
+        count = sum(loss is not None for loss in given)
         for place, (loss, weight, name) in enumerate(zip(given, weights, names)):
             target = targets[place] if place < len(targets) else None
             loss = get_loss(loss, target, flat[place])
             if loss is None:
                 continue
-            tracker = Mean(name=f"{name}_loss") if len(flat) > 1 else None
+            tracker = Mean(name=f"{name}_loss") if count > 1 else None
             self.parts.append((place, loss, 1.0 if weight is None else weight, tracker))
         self.metrics = [part[3] for part in self.parts if part[3] is not None]
         self.single = len(flat) == 1 and len(self.parts) == 1 and self.parts[0][2] == 1.0
@@ -186,6 +188,11 @@ class CompileLoss:
         weights = flat_targets(sample_weight, y_pred, self.output_names, "sample_weight")
         if len(weights) == 1 and n > 1:
             weights = weights * n
+        if len(targets) == len(self.parts) < n:  # targets for those outputs only that have a loss
+            given = iter(targets)
+            targets = [None] * n
+            for place, *_ in self.parts:
+                targets[place] = next(given)
         if len(targets) != n:
             raise ValueError(
                 f"The model has {n} outputs, but `y` has {len(targets)} parts. Give one target for "

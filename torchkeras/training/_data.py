@@ -64,7 +64,7 @@ def batch_to_device(batch, device):
 def check_lengths(**parts):
     """Raises a ValueError that lists the numbers of samples if they differ."""
     sizes = {
-        name: [len(a) for a in tree.flatten(_map_arrays(_as_array, part))]
+        name: [len(a) for a in tree.flatten(_map_arrays(_as_array, part)) if a is not None]
         for name, part in parts.items()
         if part is not None
     }
@@ -128,7 +128,7 @@ class ArrayData:
     def __init__(self, x, y, sample_weight, class_weight, batch_size, shuffle, device, on_device):
         check_lengths(x=x, y=y, sample_weight=sample_weight)
         parts = [_map_arrays(_as_array, part) for part in (x, y, sample_weight)]
-        leaves = [a for part in parts if part is not None for a in tree.flatten(part)]
+        leaves = [a for part in parts for a in tree.flatten(part) if a is not None]
         if not leaves or not leaves[0].ndim:
             raise ValueError("`x` holds no samples. Expected arrays with a first axis of samples.")
         self.n = len(leaves[0])

@@ -89,7 +89,7 @@ class _Batches:
     """A source's batches, epoch by epoch.
 
     With a number of steps given, an epoch ends after that many and the next goes on from
-    there; the source starts again when it is at its end.
+    there; an epoch that finds the source at its end is cut short, and the next starts it again.
     """
 
     def __init__(self, source, steps):
@@ -114,14 +114,13 @@ class _Batches:
         try:
             self.waiting.append(next(self.iterator))
         except StopIteration:
-            if self.given is None or getattr(self.source, "once", False):
-                return False
-            self.iterator = iter(self.source.batches())
-            try:
-                self.waiting.append(next(self.iterator))
-            except StopIteration:
-                return False
+            return False
         return True
+
+    def ran_out(self):
+        """The source ended before the epoch did: the next epoch starts it again, if it can."""
+        self.iterator = None
+        self.exhausted = getattr(self.source, "once", False)
 
     def __iter__(self):
         return self
@@ -134,7 +133,7 @@ def _stop():
     raise StopIteration
 
 
-def _run(batches, executions, function, begin, end, model):
+def _run(batches, executions, function, begin, end, stopped):
     """One pass: calls the function until the epoch's steps are done; returns the last logs."""
     limit = config.max_steps_per_epoch()
     total = batches.steps
@@ -144,8 +143,8 @@ def _run(batches, executions, function, begin, end, model):
     logs, step = None, 0
     while total is None or step < total:
         if not batches.has_next():
-            if batches.given is not None or (total is not None and batches.source.steps != step):
-                batches.exhausted = True
+            if total is not None:
+                batches.ran_out()
                 warnings.warn(
                     "Your input ran out of data; interrupting training. Make sure that your "
                     "dataset or generator can generate at least `steps_per_epoch * epochs` "
@@ -160,7 +159,7 @@ def _run(batches, executions, function, begin, end, model):
         step += executions
         if end is not None:
             end(min(step, total) - 1 if total is not None else step - 1, logs)
-        if model.stop_training:
+        if stopped():
             break
     if total is None and batches.given is None:
         batches.steps = step  # now the length is known
@@ -231,7 +230,7 @@ def fit(
                 function,
                 callbacks.hook("on_train_batch_begin"),
                 _end_hook(callbacks, "train"),
-                model,
+                lambda: model.stop_training,
             )
             logs = numbers(result)
             if validation_batches is not None and _validates(epoch, validation_freq):
@@ -269,6 +268,7 @@ def _validates(epoch, frequency):
 def _evaluate(model, batches, callbacks):
     """A pass over validation data, within `fit` or `evaluate`."""
     function = model.make_test_function()
+    model.stop_evaluating = False
     callbacks.on_test_begin()
     model.reset_metrics()
     _set_mode(model, False)
@@ -279,7 +279,7 @@ def _evaluate(model, batches, callbacks):
             function,
             callbacks.hook("on_test_batch_begin"),
             _end_hook(callbacks, "test"),
-            model,
+            lambda: model.stop_evaluating,
         )
     )
     callbacks.on_test_end(logs)
@@ -290,14 +290,12 @@ def evaluate(model, source, verbose, steps, callbacks):
     """The logs of one pass over a source of batches."""
     batches = _Batches(source, steps)
     callbacks = _callback_list(callbacks, model, _verbose(verbose), epochs=1, steps=batches.steps)
-    was_training, stopping = model.training, model.stop_training
-    model.stop_training = False
+    was_training = model.training
     try:
         return _evaluate(model, batches, callbacks)
     finally:
         callbacks.close()
         _set_mode(model, was_training)
-        model.stop_training = stopping
 
 
 def predict(model, source, verbose, steps, callbacks):
@@ -318,13 +316,20 @@ def predict(model, source, verbose, steps, callbacks):
             logs = {"outputs": tree.map_structure(to_numpy, result)}
         callbacks.on_predict_batch_end(index, logs)
 
-    was_training, stopping = model.training, model.stop_training
-    model.stop_training = False
+    was_training = model.training
+    model.stop_predicting = False
     callbacks.on_predict_begin()
     try:
         _set_mode(model, False)
         with torch.no_grad():
-            _run(batches, 1, step, callbacks.on_predict_batch_begin, end, model)
+            _run(
+                batches,
+                1,
+                step,
+                callbacks.hook("on_predict_batch_begin"),
+                end,
+                lambda: model.stop_predicting,
+            )
         callbacks.on_predict_end()
         if not outputs:
             raise ValueError("`x` has no batches to predict on. Expected at least one.")
@@ -332,7 +337,6 @@ def predict(model, source, verbose, steps, callbacks):
     finally:
         callbacks.close()
         _set_mode(model, was_training)
-        model.stop_training = stopping
 
 
 def _join(parts):

@@ -39,7 +39,10 @@ class Trainer:
     compiled = False
     optimizer: Any = None
     loss: Any = None
+    # Callbacks set these to end a loop early.
     stop_training = False
+    stop_evaluating = False
+    stop_predicting = False
     run_eagerly = False
     jit_compile = False
     steps_per_execution = 1
@@ -131,8 +134,6 @@ class Trainer:
             _compile_metrics=compiled_metrics,
             _compiled_call_impl=None,
         )
-        if self.jit_compile:
-            self._compile_forward()
 
     def _check_compile(self, optimizer, jit_compile, steps_per_execution):
         if jit_compile not in (True, False, "auto"):
@@ -142,6 +143,8 @@ class Trainer:
         _checks.positive_int("steps_per_execution", steps_per_execution)
 
     def _compile_forward(self):
+        """Compiles the forward pass of a built model; before, a call makes the weights."""
+        self.__dict__["jit_compile"] = False  # once
         if not any(map(shutil.which, ("c++", "g++", "clang++", "cl"))):
             warnings.warn(
                 "`jit_compile=True` needs a C++ compiler, and none was found: the model runs "
@@ -162,11 +165,11 @@ class Trainer:
     def metrics(self):
         """All metrics: the loss, those of layers, and those `compile` was given, as one."""
         found = [] if self._loss_tracker is None else [self._loss_tracker]
-        found += super().metrics  # pyright: ignore
-        if self._compile_loss is not None:
-            found += self._compile_loss.metrics
         if self._compile_metrics is not None:
             found.append(self._compile_metrics)
+        if self._compile_loss is not None:
+            found += self._compile_loss.metrics
+        found += super().metrics  # pyright: ignore
         return list({id(m): m for m in found}.values())
 
     @property
@@ -209,7 +212,7 @@ class Trainer:
         if cache.version != _state.version:  # the first call made the weights
             cache = self._new_step_cache()
         loss = self.compute_loss(
-            x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=True
+            x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, **cache.loss_flag(True)
         )
         self._loss_tracker.update_state(loss.detach(), sample_weight=_batch_size(x))
         for variable in cache.variables:
@@ -234,7 +237,7 @@ class Trainer:
         if cache.version != _state.version:
             cache = self._new_step_cache()
         loss = self.compute_loss(
-            x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=False
+            x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, **cache.loss_flag(False)
         )
         if loss is not None:
             self._loss_tracker.update_state(loss, sample_weight=_batch_size(x))
@@ -291,6 +294,8 @@ class Trainer:
         return _loop.LazyLogs(self.get_metrics_result)
 
     def _new_step_cache(self):
+        if self.jit_compile and getattr(self, "built", False):
+            self._compile_forward()
         cache = self.__dict__["_step_cache"] = _StepCache(self)
         return cache
 
@@ -549,16 +554,23 @@ class _StepCache:
         self.variables = list(model.trainable_variables)
         if isinstance(model.optimizer, TorchOptimizer) and self.variables:
             model.optimizer.build(self.variables)
+        # A `compute_loss` written for an older Keras has no such argument.
+        signature = _call.CallSignature(model.compute_loss)
+        self.flags_loss = "training" in signature.names or signature.takes_any
         self.scales = getattr(model.optimizer, "loss_scale_factor", None) is not None
         self.adds_losses = bool(model._regularized()) or any(
             "_loss_stamp" in layer.__dict__ for layer in model._flatten_layers()
         )
 
+    def loss_flag(self, training):
+        """The `training` argument for `compute_loss`, if it takes one."""
+        return {"training": training} if self.flags_loss else {}
+
 
 def _batch_size(x):
-    while not isinstance(x, torch.Tensor):
-        x = next(iter(x.values())) if isinstance(x, dict) else x[0]
-    return x.shape[0]
+    if isinstance(x, torch.Tensor):
+        return x.shape[0]
+    return next(t.shape[0] for t in tree.flatten(x) if t is not None)
 
 
 @contextlib.contextmanager

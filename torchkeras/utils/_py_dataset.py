@@ -51,27 +51,13 @@ class PyDataset:
 Sequence = PyDataset
 
 
-class _InOrder(torch.utils.data.Dataset):
-    def __init__(self, dataset, order):
-        self.dataset, self.order = dataset, order
-
-    def __len__(self):
-        return len(self.order)
-
-    def __getitem__(self, i):
-        return self.dataset[self.order[i]]
-
-
 def batches(dataset, order):
     """The batches of a dataset in an order of numbers, made ahead by its workers."""
     # A subclass may not have called `super().__init__()`, as in Keras 2.
     workers = getattr(dataset, "workers", 1) or 0
     if workers > 1 and getattr(dataset, "use_multiprocessing", False):
         loader = torch.utils.data.DataLoader(
-            _InOrder(dataset, list(order)),
-            batch_size=None,
-            num_workers=workers,
-            collate_fn=_unchanged,
+            dataset, batch_size=None, sampler=order, num_workers=workers, collate_fn=_unchanged
         )
         yield from loader
     elif workers > 1:
