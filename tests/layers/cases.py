@@ -102,7 +102,9 @@ def arguments(value):
 
 def _short(value):
     if isinstance(value, Of):
-        return value.name + "(" + ",".join(f"{k}={_short(v)}" for k, v in value.kwargs.items()) + ")"
+        return (
+            value.name + "(" + ",".join(f"{k}={_short(v)}" for k, v in value.kwargs.items()) + ")"
+        )
     if isinstance(value, list):
         return "[" + ",".join(map(_short, value)) + "]"
     return getattr(value, "__name__", str(value))
@@ -419,9 +421,7 @@ def _batch_normalization_cases():
 
 NORMALIZATION = [
     *_batch_normalization_cases(),
-    Case(
-        "BatchNormalization", {}, (6, 5), (6, 5), [(5,)] * 4, train_differs=True
-    ),
+    Case("BatchNormalization", {}, (6, 5), (6, 5), [(5,)] * 4, train_differs=True),
     Case(
         "BatchNormalization",
         {"momentum": 0.8, "epsilon": 0.1, "axis": 3},
@@ -451,9 +451,16 @@ NORMALIZATION = [
     ),
     Case(
         "BatchNormalization",
-        {"beta_initializer": "ones", "gamma_initializer": "zeros", "moving_mean_initializer": "ones",
-         "moving_variance_initializer": "zeros", "beta_regularizer": "l1", "gamma_regularizer": "l2",
-         "beta_constraint": "non_neg", "gamma_constraint": "max_norm"},
+        {
+            "beta_initializer": "ones",
+            "gamma_initializer": "zeros",
+            "moving_mean_initializer": "ones",
+            "moving_variance_initializer": "zeros",
+            "beta_regularizer": "l1",
+            "gamma_regularizer": "l2",
+            "beta_constraint": "non_neg",
+            "gamma_constraint": "max_norm",
+        },
         (4, 5),
         (4, 5),
         [(5,)] * 4,
@@ -485,8 +492,14 @@ NORMALIZATION = [
     ),
     Case(
         "LayerNormalization",
-        {"beta_initializer": "ones", "gamma_initializer": "zeros", "beta_regularizer": "l1",
-         "gamma_regularizer": "l2", "beta_constraint": "non_neg", "gamma_constraint": "max_norm"},
+        {
+            "beta_initializer": "ones",
+            "gamma_initializer": "zeros",
+            "beta_regularizer": "l1",
+            "gamma_regularizer": "l2",
+            "beta_constraint": "non_neg",
+            "gamma_constraint": "max_norm",
+        },
         (4, 5),
         (4, 5),
         [(5,)] * 2,

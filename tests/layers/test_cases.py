@@ -12,10 +12,8 @@ import pytest
 import torch
 
 import torchkeras
+from tests.layers.cases import CASES, arguments, map_shapes
 from torchkeras import _dtypes, layers, tree
-from torchkeras.layers import Layer
-
-from tests.layers.cases import CASES, Args, arguments, map_shapes
 
 TOLERANCE = {"rtol": 1e-5, "atol": 1e-5}
 # Tested in files of their own: they compute nothing by themselves.

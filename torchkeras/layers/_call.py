@@ -21,9 +21,10 @@ from torchkeras.layers import _input_spec
 class _Context(threading.local):
     """What an enclosing call tells the calls inside it."""
 
-    training = None  # the enclosing call's explicit flag
-    depth = 0  # how many calls enclose this one
-    stamp = 0  # number of the outermost call
+    def __init__(self):
+        self.training = None  # the enclosing call's explicit flag
+        self.depth = 0  # how many calls enclose this one
+        self.stamp = 0  # number of the outermost call
 
 
 context = _Context()

@@ -1,6 +1,5 @@
 """Dense, Embedding, Masking, Lambda, Identity: the layers that most models begin with."""
 
-
 import torch
 import torch.nn.functional as F
 

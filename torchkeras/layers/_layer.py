@@ -161,6 +161,7 @@ class Layer(Operation, nn.Module):
             _dtype_policy=policy,
             _compute_torch_dtype=compute if floating else None,
             _mixed_dtype=compute if mixed else None,
+            _cast_to=None,
             _fast_dtype=None,
         )
 
@@ -560,7 +561,8 @@ class Layer(Operation, nn.Module):
 
     def symbolic_call(self, *args, **kwargs):
         """Symbols of the outputs, with the call recorded as a node of the graph."""
-        bound = _call.signature(self).bind(args, kwargs)
+        self.__dict__["_signature"] = _call.signature(self)
+        bound = self._signature.bind(args, kwargs)
         if not self.built:
             _call.build(self, bound)
         if self._input_spec is not None:

@@ -118,7 +118,9 @@ class RNN(Layer):
         if not sequences.is_floating_point():
             sequences = sequences.to(self._compute_torch_dtype)
         if initial_state is not None:
-            states = list(initial_state) if isinstance(initial_state, (list, tuple)) else [initial_state]
+            states = (
+                list(initial_state) if isinstance(initial_state, (list, tuple)) else [initial_state]
+            )
         elif self.stateful and self.states is not None:
             states = self.states
             expected = tree.flatten(states)[0].shape[0]
@@ -348,13 +350,13 @@ class _FusedRNN(RNN):
     # What the cell takes of the layer's arguments.
     _cell_arguments: tuple
 
-    def __init__(self, cell_arguments, rnn_arguments, use_cudnn="auto", activity_regularizer=None, **kwargs):
+    def __init__(
+        self, cell_arguments, rnn_arguments, use_cudnn="auto", activity_regularizer=None, **kwargs
+    ):
         shared = {k: kwargs[k] for k in ("dtype", "trainable") if k in kwargs}
         cell = self._cell_class(**cell_arguments, **shared, name=self._cell_name)
         kwargs.pop("implementation", None)  # an argument of Keras 2 that chose between kernels
-        super().__init__(
-            cell, activity_regularizer=activity_regularizer, **rnn_arguments, **kwargs
-        )
+        super().__init__(cell, activity_regularizer=activity_regularizer, **rnn_arguments, **kwargs)
         if use_cudnn not in ("auto", True, False):
             raise ValueError(
                 f"Invalid value received for argument `use_cudnn`. Expected one of 'auto', True, "

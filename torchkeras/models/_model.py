@@ -78,7 +78,7 @@ class Model(Trainer, Layer):
             outputs = outputs[0]
         inputs, outputs = self._with_input_layers(inputs, outputs)
         graph = Graph(inputs, outputs)
-        self._set_plain(_graph=graph, built=True, _name_of_input={}, _signature=None)
+        self._set_plain(_graph=graph, built=True, _signature=_call.signature(self))
         names = [s._keras_history.operation.name for s in graph.flat_inputs]
         self._set_plain(
             input_names=names,

@@ -103,7 +103,8 @@ class _Batches:
         self.exhausted = False
 
     def start(self):
-        if self.given is None or self.iterator is None:
+        going_on = self.given is not None and self.iterator is not None and self.has_next()
+        if not going_on:
             self.iterator = iter(self.source.batches())
             self.waiting.clear()
 

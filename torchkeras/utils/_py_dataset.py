@@ -2,6 +2,7 @@
 
 import collections
 import concurrent.futures
+import itertools
 
 import torch
 
@@ -36,9 +37,12 @@ class PyDataset:
     def num_batches(self):
         """Number of batches in an epoch; ``None`` for no end."""
         length = getattr(self, "__len__", None)
-        if length is None:
-            raise NotImplementedError(f"{type(self).__name__} must define `__len__()`.")
-        return length()
+        return None if length is None else length()
+
+    def __iter__(self):
+        steps = self.num_batches
+        for index in itertools.count() if steps is None else range(steps):
+            yield self[index]
 
     def on_epoch_begin(self):
         """Called before each epoch."""
