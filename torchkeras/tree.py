@@ -1,6 +1,7 @@
 """Nested structures of lists, tuples, dicts: flatten, map, pack."""
 
 import collections
+import warnings
 from typing import Any
 
 __all__ = [
@@ -214,12 +215,23 @@ def pack_sequence_as(structure, flat_sequence) -> Any:
     return pack(structure)
 
 
-def assert_same_structure(a, b):
+def assert_same_structure(a, b, check_types=None):
     """Raises if the nestings (types of containers, lengths, keys) differ.
+
+    Args:
+        a: A structure.
+        b: Another.
+        check_types: Has no effect any more, as in Keras, which warns of it.
 
     Raises:
         ValueError: with both structures in the message.
     """
+    if check_types is not None:
+        warnings.warn(
+            "The `check_types` argument is deprecated and no longer has any effect, please remove.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
     children = _children(a)
     other = _children(b)
     both_dicts = isinstance(a, dict) and isinstance(b, dict)

@@ -213,8 +213,9 @@ class PReLU(Layer):
         outputs: the same
 
     Example:
-        >>> torchkeras.layers.PReLU()(torch.tensor([[-1.0, 2.0]])).tolist()
-        [[-0.0, 2.0]]
+        >>> layer = torchkeras.layers.PReLU(alpha_initializer="ones")
+        >>> layer(torch.tensor([[-1.0, 2.0]])).tolist()
+        [[-1.0, 2.0]]
     """
 
     supports_masking = True

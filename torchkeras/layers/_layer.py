@@ -329,6 +329,11 @@ class Layer(Operation, nn.Module):
         return list(found.values())
 
     @property
+    def torch_params(self):
+        """All variables by path: the name Keras gives them on torch."""
+        return {v.path: v for v in self.variables}
+
+    @property
     def trainable_weights(self):
         """The weights that training updates."""
         frozen = set()

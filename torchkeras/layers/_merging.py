@@ -4,6 +4,7 @@ import functools
 import math
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -307,6 +308,7 @@ class Concatenate(_Merge):
             return None
         masks = []
         for x, m in zip(inputs, mask):
+            x = torch.as_tensor(x) if isinstance(x, np.ndarray) else x
             whole = torch.ones_like(x, dtype=torch.bool)
             masks.append(whole if m is None else whole & _as_wide(torch.as_tensor(m), x))
         return torch.cat(masks, dim=self.axis).any(dim=-1)

@@ -296,8 +296,8 @@ class LayerNormalization(Layer):
     Paper: Ba et al. 2016, https://arxiv.org/abs/1607.06450
 
     Example:
-        >>> torchkeras.layers.LayerNormalization()(torch.tensor([[1.0, 3.0]])).round()
-        tensor([[-1.,  1.]])
+        >>> torchkeras.layers.LayerNormalization()(torch.tensor([[1.0, 3.0]])).round().tolist()
+        [[-1.0, 1.0]]
     """
 
     supports_masking = True
@@ -349,8 +349,8 @@ class LayerNormalization(Layer):
         for axis in given:
             if not -rank <= axis < rank:
                 raise ValueError(
-                    f"`axis` must name axes of the inputs. Received: axis={self.axis} for inputs of "
-                    f"shape {tuple(input_shape)}"
+                    f"`axis` must name axes of the inputs. Received: axis={self.axis} for inputs "
+                    f"of shape {tuple(input_shape)}"
                 )
         axes = [axis % rank for axis in given]
         shape = tuple(input_shape[axis] for axis in axes)

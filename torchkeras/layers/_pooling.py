@@ -78,6 +78,17 @@ class _Pooling(Layer):
         return (input_shape[0], input_shape[1], *lengths)
 
 
+class _AveragePooling(_Pooling):
+    """Base of the average pooling layers, which have no default window."""
+
+    _is_average = True
+
+    def __init__(
+        self, pool_size, strides=None, padding="valid", data_format=None, name=None, **kwargs
+    ):
+        super().__init__(pool_size, strides, padding, data_format, name, **kwargs)
+
+
 class _GlobalPooling(Layer):
     """Base of pooling over all positions; the subclasses set the rank."""
 
@@ -172,7 +183,7 @@ class MaxPooling3D(_Pooling):
     _pool = staticmethod(F.max_pool3d)
 
 
-class AveragePooling1D(_Pooling):
+class AveragePooling1D(_AveragePooling):
     """Takes the mean of each window of sequences.
 
     Args:
@@ -192,10 +203,9 @@ class AveragePooling1D(_Pooling):
 
     rank = 1
     _pool = staticmethod(F.avg_pool1d)
-    _is_average = True
 
 
-class AveragePooling2D(_Pooling):
+class AveragePooling2D(_AveragePooling):
     """Takes the mean of each window of images.
 
     Args:
@@ -215,10 +225,9 @@ class AveragePooling2D(_Pooling):
 
     rank = 2
     _pool = staticmethod(F.avg_pool2d)
-    _is_average = True
 
 
-class AveragePooling3D(_Pooling):
+class AveragePooling3D(_AveragePooling):
     """Takes the mean of each window of volumes.
 
     Args:

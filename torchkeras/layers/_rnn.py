@@ -1,4 +1,4 @@
-"""Recurrent layers: a cell run over the steps of a sequence, by torch's fused kernels if they can."""
+"""Recurrent layers: a cell run over the steps of a sequence, by a fused kernel if there is one."""
 
 import torch
 
@@ -98,7 +98,8 @@ class RNN(Layer):
 
     def get_initial_state(self, batch_size):
         """Zeros (or what the cell says) for the states of a batch, as a list."""
-        return _initial_state(self.cell, batch_size)
+        states = _initial_state(self.cell, batch_size)
+        return list(states) if isinstance(states, (list, tuple)) else [states]
 
     def reset_state(self):
         """Forgets the states of a stateful layer."""
@@ -232,17 +233,17 @@ class RNN(Layer):
 def _initial_state(cell, batch_size):
     make = getattr(cell, "get_initial_state", None)
     if make is not None:
-        states = make(batch_size=batch_size)
-        return list(states) if isinstance(states, (list, tuple)) else [states]
+        return make(batch_size=batch_size)
     like = next(iter(cell.parameters()), torch.zeros(()))
-    sizes = tree.flatten(cell.state_size)
-    return [torch.zeros(batch_size, n, device=like.device, dtype=like.dtype) for n in sizes]
+    return tree.map_structure(
+        lambda n: torch.zeros(batch_size, n, device=like.device, dtype=like.dtype), cell.state_size
+    )
 
 
 def _state_shapes(cell, batch):
-    if isinstance(cell, StackedRNNCells):  # a list for each cell
-        return [_state_shapes(c, batch) for c in cell.cells]
-    return [(batch, n) for n in tree.flatten(cell.state_size)]
+    """Shapes of the states in their structure: stacked cells of several states have a list each."""
+    shapes = tree.map_structure(lambda n: (batch, n), cell.state_size)
+    return list(shapes) if isinstance(cell.state_size, (list, tuple)) else [shapes]
 
 
 def _aligned(mask, x):
@@ -272,7 +273,8 @@ class StackedRNNCells(Layer):
 
     Example:
         >>> cells = [torchkeras.layers.LSTMCell(4), torchkeras.layers.LSTMCell(3)]
-        >>> torchkeras.layers.RNN(torchkeras.layers.StackedRNNCells(cells))(torch.ones(2, 7, 5)).shape
+        >>> layer = torchkeras.layers.RNN(torchkeras.layers.StackedRNNCells(cells))
+        >>> layer(torch.ones(2, 7, 5)).shape
         torch.Size([2, 3])
     """
 
@@ -317,10 +319,11 @@ class StackedRNNCells(Layer):
     def call(self, inputs, states, training=False):
         new = []
         for cell, state in zip(self.cells, states):
-            state = list(state) if isinstance(state, (list, tuple)) else [state]
+            nested = isinstance(state, (list, tuple))
             extra = {"training": training} if _takes_training(cell) else {}
-            inputs, out = cell(inputs, state, **extra)
-            new.append(list(out) if isinstance(out, (list, tuple)) else [out])
+            inputs, out = cell(inputs, list(state) if nested else [state], **extra)
+            out = list(out) if isinstance(out, (list, tuple)) else [out]
+            new.append(out if nested else out[0])
         return inputs, new
 
     def compute_output_shape(self, input_shape, states_shape=None):
@@ -350,16 +353,16 @@ class _FusedRNN(RNN):
     # What the cell takes of the layer's arguments.
     _cell_arguments: tuple
 
-    def __init__(
-        self, cell_arguments, rnn_arguments, use_cudnn="auto", activity_regularizer=None, **kwargs
-    ):
+    def __init__(self, cell_arguments, rnn_arguments, activity_regularizer=None, **kwargs):
         shared = {k: kwargs[k] for k in ("dtype", "trainable") if k in kwargs}
         cell = self._cell_class(**cell_arguments, **shared, name=self._cell_name)
         kwargs.pop("implementation", None)  # an argument of Keras 2 that chose between kernels
         super().__init__(cell, activity_regularizer=activity_regularizer, **rnn_arguments, **kwargs)
+
+    def _choose_kernel(self, use_cudnn):
         if use_cudnn not in ("auto", True, False):
             raise ValueError(
-                f"Invalid value received for argument `use_cudnn`. Expected one of 'auto', True, "
+                "Invalid value received for argument `use_cudnn`. Expected one of 'auto', True, "
                 f"False. Received: use_cudnn={use_cudnn}"
             )
         self.use_cudnn = use_cudnn
@@ -369,10 +372,16 @@ class _FusedRNN(RNN):
                 "it wants the default activations and no recurrent dropout."
             )
 
+    def _split(self, given):
+        """The constructor's arguments: the cell's, and those of `RNN`."""
+        flags = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll")
+        return [{name: given[name] for name in names} for names in (self._cell_arguments, flags)]
+
     def _can_fuse(self):
         cell = self.cell
         return (
-            cell.recurrent_dropout == 0
+            self.use_cudnn is not False
+            and cell.recurrent_dropout == 0
             and cell.activation is activations.tanh
             and cell.recurrent_activation is activations.sigmoid
         )
@@ -396,7 +405,7 @@ class _FusedRNN(RNN):
         return cls(**config)
 
     def _run(self, sequences, states, mask, training):
-        if self.use_cudnn is False or not self._can_fuse() or sequences.shape[1] == 0:
+        if not self._can_fuse() or sequences.shape[1] == 0:
             return self._loop(sequences, states, mask, training)
         cell = self.cell
         if training and cell.dropout > 0:
@@ -548,36 +557,11 @@ class LSTM(_FusedRNN):
         **kwargs,
     ):
         super().__init__(
-            {
-                "units": units,
-                "activation": activation,
-                "recurrent_activation": recurrent_activation,
-                "use_bias": use_bias,
-                "kernel_initializer": kernel_initializer,
-                "recurrent_initializer": recurrent_initializer,
-                "bias_initializer": bias_initializer,
-                "unit_forget_bias": unit_forget_bias,
-                "kernel_regularizer": kernel_regularizer,
-                "recurrent_regularizer": recurrent_regularizer,
-                "bias_regularizer": bias_regularizer,
-                "kernel_constraint": kernel_constraint,
-                "recurrent_constraint": recurrent_constraint,
-                "bias_constraint": bias_constraint,
-                "dropout": dropout,
-                "recurrent_dropout": recurrent_dropout,
-                "seed": seed,
-            },
-            {
-                "return_sequences": return_sequences,
-                "return_state": return_state,
-                "go_backwards": go_backwards,
-                "stateful": stateful,
-                "unroll": unroll,
-            },
-            use_cudnn=use_cudnn,
+            *self._split(locals()),
             activity_regularizer=activity_regularizer,
             **kwargs,
         )
+        self._choose_kernel(use_cudnn)
 
     def _kernel(self, sequences, states, idle=None):
         """The fused kernel; at the steps that are ``idle`` it leaves the cell state alone."""
@@ -709,36 +693,11 @@ class GRU(_FusedRNN):
         **kwargs,
     ):
         super().__init__(
-            {
-                "units": units,
-                "activation": activation,
-                "recurrent_activation": recurrent_activation,
-                "use_bias": use_bias,
-                "kernel_initializer": kernel_initializer,
-                "recurrent_initializer": recurrent_initializer,
-                "bias_initializer": bias_initializer,
-                "kernel_regularizer": kernel_regularizer,
-                "recurrent_regularizer": recurrent_regularizer,
-                "bias_regularizer": bias_regularizer,
-                "kernel_constraint": kernel_constraint,
-                "recurrent_constraint": recurrent_constraint,
-                "bias_constraint": bias_constraint,
-                "dropout": dropout,
-                "recurrent_dropout": recurrent_dropout,
-                "seed": seed,
-                "reset_after": reset_after,
-            },
-            {
-                "return_sequences": return_sequences,
-                "return_state": return_state,
-                "go_backwards": go_backwards,
-                "stateful": stateful,
-                "unroll": unroll,
-            },
-            use_cudnn=use_cudnn,
+            *self._split(locals()),
             activity_regularizer=activity_regularizer,
             **kwargs,
         )
+        self._choose_kernel(use_cudnn)
 
     def _can_fuse(self):
         return super()._can_fuse() and self.cell.reset_after
@@ -808,7 +767,7 @@ class SimpleRNN(_FusedRNN):
             then each final state with ``return_state``
 
     Raises:
-        ValueError: if ``units`` is not a positive integer, or ``use_cudnn=True`` cannot be.
+        ValueError: if ``units`` is not a positive integer.
 
     Example:
         >>> torchkeras.layers.SimpleRNN(3)(torch.ones(2, 7, 5)).shape
@@ -861,30 +820,7 @@ class SimpleRNN(_FusedRNN):
         **kwargs,
     ):
         super().__init__(
-            {
-                "units": units,
-                "activation": activation,
-                "use_bias": use_bias,
-                "kernel_initializer": kernel_initializer,
-                "recurrent_initializer": recurrent_initializer,
-                "bias_initializer": bias_initializer,
-                "kernel_regularizer": kernel_regularizer,
-                "recurrent_regularizer": recurrent_regularizer,
-                "bias_regularizer": bias_regularizer,
-                "kernel_constraint": kernel_constraint,
-                "recurrent_constraint": recurrent_constraint,
-                "bias_constraint": bias_constraint,
-                "dropout": dropout,
-                "recurrent_dropout": recurrent_dropout,
-                "seed": seed,
-            },
-            {
-                "return_sequences": return_sequences,
-                "return_state": return_state,
-                "go_backwards": go_backwards,
-                "stateful": stateful,
-                "unroll": unroll,
-            },
+            *self._split(locals()),
             activity_regularizer=activity_regularizer,
             **kwargs,
         )

@@ -157,8 +157,8 @@ class Bidirectional(Layer):
         for name in ("go_backwards", "return_sequences", "return_state"):
             if not hasattr(layer, name):
                 raise ValueError(
-                    f"The `layer` of `Bidirectional` must be recurrent: it needs `{name}`, as LSTM, "
-                    f"GRU and RNN have. Received: layer={layer}"
+                    f"The `layer` of `Bidirectional` must be recurrent: it needs `{name}`, as "
+                    f"LSTM, GRU and RNN have. Received: layer={layer}"
                 )
         if backward_layer is not None and not isinstance(backward_layer, Layer):
             raise ValueError(
@@ -188,9 +188,7 @@ class Bidirectional(Layer):
         self.merge_mode = merge_mode
         self.stateful = getattr(layer, "stateful", False)
         if hasattr(layer, "use_cudnn"):  # no part of the config
-            self.forward_layer.use_cudnn = layer.use_cudnn
-            if backward_layer is None:
-                self.backward_layer.use_cudnn = layer.use_cudnn
+            self.forward_layer.use_cudnn = self.backward_layer.use_cudnn = layer.use_cudnn
         self.return_sequences = layer.return_sequences
         self.return_state = layer.return_state
         self.input_spec = layer.input_spec
