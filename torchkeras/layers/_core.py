@@ -271,7 +271,7 @@ class Masking(Layer):
         if isinstance(mask_value, dict):
             mask_value = _objects.deserialize_keras_object(mask_value)
         self.mask_value = mask_value
-        self.built = True
+        self._build_at_init()
 
     def compute_mask(self, inputs, mask=None):
         return torch.as_tensor(inputs).ne(self.mask_value).any(dim=-1)
@@ -295,7 +295,7 @@ class Identity(Layer):
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
-        self.built = True
+        self._build_at_init()
 
     def call(self, inputs):
         return inputs
@@ -344,7 +344,7 @@ class Lambda(Layer):
         self.supports_masking = mask is not None
         self._makes_masks = mask is not None
         self._takes = _call.CallSignature(function).names
-        self.built = True
+        self._build_at_init()
 
     def call(self, inputs, mask=None, training=None):
         given = dict(self.arguments)

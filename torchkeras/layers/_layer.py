@@ -522,6 +522,11 @@ class Layer(Operation, nn.Module):
         """Makes the weights for inputs of a shape; a layer without its own has none to make."""
         self.built = True
 
+    def _build_at_init(self):
+        """Marks a layer without weights as built, unless a subclass has some to make after all."""
+        if type(self).build is Layer.build:
+            self.built = True
+
     def _build_for_call(self, shapes):
         self.build(**shapes)
 

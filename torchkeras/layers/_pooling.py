@@ -31,7 +31,7 @@ class _Pooling(Layer):
         self._to_torch = (0, rank + 1, *range(1, rank + 1))
         self._to_keras = (0, *range(2, rank + 2), 1)
         self.input_spec = InputSpec(ndim=rank + 2)
-        self.built = True
+        self._build_at_init()
 
     def call(self, inputs):
         x = inputs.permute(self._to_torch) if self._last else inputs
@@ -102,7 +102,7 @@ class _GlobalPooling(Layer):
         self._last = self.data_format == "channels_last"
         self._axes = tuple(range(1, self.rank + 1) if self._last else range(2, self.rank + 2))
         self.input_spec = InputSpec(ndim=self.rank + 2)
-        self.built = True
+        self._build_at_init()
 
     def call(self, inputs):
         if self._is_average:

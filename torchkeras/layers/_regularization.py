@@ -21,7 +21,7 @@ class _Random(Layer):
         # generator draws, as its kernels are fused.
         self.seed_generator = SeedGenerator(seed)
         self._stream = None if seed is None else self.seed_generator
-        self.built = True
+        self._build_at_init()
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -229,7 +229,7 @@ class ActivityRegularization(Layer):
         super().__init__(activity_regularizer=regularizers.L1L2(l1=l1, l2=l2), **kwargs)
         self.l1 = l1
         self.l2 = l2
-        self.built = True
+        self._build_at_init()
 
     _config_skip = ("autocast", "activity_regularizer")
 

@@ -28,7 +28,7 @@ class Flatten(Layer):
         super().__init__(**kwargs)
         self.data_format = config.standardize_data_format(data_format)
         self.input_spec = InputSpec(min_ndim=1)
-        self.built = True
+        self._build_at_init()
 
     def call(self, inputs):
         if self.data_format == "channels_first" and inputs.ndim > 2:
@@ -72,7 +72,7 @@ class Reshape(Layer):
                 f"Received: target_shape={target_shape}"
             )
         self.target_shape = tuple(int(n) for n in target_shape)
-        self.built = True
+        self._build_at_init()
 
     def call(self, inputs):
         return inputs.reshape(inputs.shape[0], *self.target_shape)
@@ -120,7 +120,7 @@ class Permute(Layer):
                 f"`dims` must be consecutive and start from 1. Received dims={dims}"
             )
         self.input_spec = InputSpec(ndim=len(self.dims) + 1)
-        self.built = True
+        self._build_at_init()
 
     def call(self, inputs):
         return inputs.permute(0, *self.dims)
@@ -156,7 +156,7 @@ class RepeatVector(Layer):
             raise ValueError(f"Argument `n` should be a positive integer. Received: n={n}")
         self.n = n
         self.input_spec = InputSpec(ndim=2)
-        self.built = True
+        self._build_at_init()
 
     def call(self, inputs):
         return inputs.unsqueeze(1).expand(-1, self.n, -1)
