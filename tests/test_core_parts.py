@@ -1,4 +1,4 @@
-"""tree, config, dtype policies, Variable and configs, side by side with real Keras where it has them."""
+"""tree, config, dtype policies, Variable and configs, beside real Keras where it has them."""
 
 import collections
 import warnings
@@ -17,7 +17,7 @@ STRUCTURES = [
     None,
     [],
     [1, (2, {"b": 3, "a": [4, None]})],
-    {"z": 1, "a": [{"y": (2,), "b": 3}]},
+    [{"z": 1, "a": [2]}, 3],
     Point(1, [2, 3]),
     collections.OrderedDict([("z", 1), ("a", 2)]),
     collections.defaultdict(list, {"k": [1]}),

@@ -51,6 +51,7 @@ class CallSignature:
     def bind(self, args, kwargs):
         """The arguments by name, in order of the call."""
         bound = dict(zip(self.positional, args))
+        bound.update((f"args_{i}", x) for i, x in enumerate(args[len(self.positional) :]))
         bound.update(kwargs)
         return bound
 
@@ -161,14 +162,7 @@ def _is_plain(layer, args, kwargs):
             dtype is not None and x.dtype is not dtype and x.dtype.is_floating_point
         ):
             return False
-    for x in kwargs.values():
-        if x is None or x is True or x is False:
-            continue
-        if x.__class__ is not torch.Tensor or (
-            dtype is not None and x.dtype is not dtype and x.dtype.is_floating_point
-        ):
-            return False
-    return True
+    return all(x is None or x is True or x is False for x in kwargs.values()) if kwargs else True
 
 
 def _convert(layer, args, kwargs):

@@ -518,7 +518,7 @@ class Layer(Operation, nn.Module):
             f"Layer {type(self).__name__} does not have a `call` method implemented."
         )
 
-    def build(self, input_shape):
+    def build(self, input_shape=None):
         """Makes the weights for inputs of a shape; a layer without its own has none to make."""
         self.built = True
 
