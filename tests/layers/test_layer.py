@@ -295,7 +295,9 @@ class TestCalls:
         layer = layers.Dense(2, name="head")
         layer(torch.ones(1, 3))
         for _ in range(2):  # on the short way and on the long one
-            with pytest.raises(ValueError, match="layer 'head'.*axis -1.*value 3.*shape \\(1, 4\\)"):
+            with pytest.raises(
+                ValueError, match="layer 'head'.*axis -1.*value 3.*shape \\(1, 4\\)"
+            ):
                 layer(torch.ones(1, 4))
 
     def test_not_implemented(self):

@@ -170,6 +170,8 @@ class TestSequential:
             model.add(layers.Dense(2, name="same"))
         with pytest.raises(ValueError, match="input_shape"):
             model.build()
+        with pytest.raises(ValueError, match="already been configured to use input shape"):
+            torchkeras.Sequential([torchkeras.Input((2,)), layers.Dense(1)]).build((None, 3))
         with pytest.raises(ValueError, match="no layers"):
             torchkeras.Sequential().build((None, 2))
         with pytest.raises(ValueError, match="already been configured"):
@@ -238,6 +240,30 @@ class TestFunctional:
         embedded = model.layers[1](data)
         assert embedded._keras_mask.tolist() == [[True, True, True, False, False, False]]
         assert not torch.allclose(got[0], short[0])
+
+    def test_optional_inputs(self):
+        class MaybeAdd(layers.Layer):
+            def call(self, x, y=None):
+                return x if y is None else x + y
+
+            def compute_output_shape(self, x_shape):
+                return x_shape
+
+        for optional in (True, False):
+            x, y = (
+                torchkeras.Input((2,), name="x"),
+                torchkeras.Input((2,), name="y", optional=optional),
+            )
+            model = torchkeras.Model({"x": x, "y": y}, MaybeAdd()(x, y))
+            data = numbers((4, 2))
+            assert model({"x": data, "y": data}).shape == (4, 2)
+            if optional:
+                model.compile("sgd", "mse")
+                model.fit({"x": data, "y": None}, data, verbose=0)
+                assert np.array_equal(model.predict({"x": data, "y": None}, verbose=0), data)
+            else:
+                with pytest.raises(ValueError, match="is not optional"):
+                    model({"x": data, "y": None})
 
     def test_names_must_differ(self):
         x = torchkeras.Input((2,))
@@ -342,6 +368,15 @@ class TestClone:
             copy = torchkeras.models.clone_model(model)
             assert copy.built == model.built and len(copy.layers) == 1
             assert copy(torch.ones(1, 4)).shape == (1, 2)
+
+    def test_compiled(self):
+        model = torchkeras.Sequential([torchkeras.Input((4,)), layers.Dense(2)])
+        model.compile(torchkeras.optimizers.Adam(0.5), "mse", metrics=["mae"])
+        copy = torchkeras.models.clone_model(model)
+        assert copy.compiled and copy.optimizer is not model.optimizer
+        assert float(copy.optimizer.learning_rate) == 0.5
+        copy.fit(numbers((8, 4)), numbers((8, 2)), verbose=0)
+        assert int(model.optimizer.iterations) == 0
 
     def test_other_layers(self):
         def wider(layer):

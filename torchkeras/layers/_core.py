@@ -343,7 +343,10 @@ class Lambda(Layer):
         self._output_shape = output_shape
         self.supports_masking = mask is not None
         self._makes_masks = mask is not None
-        self._takes = _call.CallSignature(function).names
+        try:
+            self._takes = _call.CallSignature(function).names
+        except ValueError:  # a function of torch's own, in C: it takes the inputs
+            self._takes = ()
         self._build_at_init()
 
     def call(self, inputs, mask=None, training=None):
@@ -378,7 +381,7 @@ class Lambda(Layer):
             ("mask", self.mask),
         ):
             if value is not None or name == "function":
-                config[name] = _objects.serialize_keras_object(value)
+                config[name] = _unwrapped(_objects.serialize_keras_object(value))
         config["arguments"] = _objects.serialize_keras_object(self.arguments)
         return config
 
@@ -397,9 +400,22 @@ class Lambda(Layer):
                         "call `keras.config.enable_unsafe_deserialization()`."
                     )
                 config[name] = _objects.deserialize_keras_object(
-                    value, custom_objects=custom_objects, safe_mode=safe
+                    _wrapped(value), custom_objects=custom_objects, safe_mode=safe
                 )
             elif isinstance(value, list) and name == "output_shape":
                 config[name] = tuple(value)
         config["arguments"] = _objects.deserialize_keras_object(config.get("arguments"))
         return cls(**config)
+
+
+# Where other objects hold Python code in `config.value`, a Lambda holds it in `config`.
+def _unwrapped(config):
+    if isinstance(config, dict) and config.get("class_name") == "__lambda__":
+        return {**config, "config": config["config"]["value"]}
+    return config
+
+
+def _wrapped(config):
+    if config.get("class_name") == "__lambda__" and "value" not in config["config"]:
+        return {**config, "config": {"value": config["config"]}}
+    return config

@@ -107,7 +107,12 @@ def check(input_spec, inputs: Any, layer_name):
     for i, (x, spec) in enumerate(zip(inputs, specs)):
         if spec is None or (x is None and spec.optional):
             continue
-        if x is None or not hasattr(x, "shape"):
+        if x is None:
+            raise ValueError(
+                f"Input {i} with name '{spec.name}' of layer '{layer_name}' is None, but it is not "
+                "optional. Pass data for it, or make it with `Input(..., optional=True)`."
+            )
+        if not hasattr(x, "shape"):
             raise ValueError(
                 f"Inputs to a layer should be tensors. Got '{x}' (of type {type(x)}) as input for "
                 f"layer '{layer_name}'."

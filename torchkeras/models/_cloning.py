@@ -8,6 +8,7 @@ from torchkeras.layers._layer import Layer
 from torchkeras.layers._torch_module import TorchModuleWrapper
 from torchkeras.models._model import Functional, Model
 from torchkeras.models._sequential import Sequential
+from torchkeras.training._torch_optim import TorchOptimizer
 
 
 def clone_model(
@@ -68,8 +69,13 @@ def clone_model(
         return copies[key]
 
     if chain:
-        return _clone_chain(model, input_tensors, copy_of)
-    return _clone_graph(model, input_tensors, copy_of, call_function)
+        new = _clone_chain(model, input_tensors, copy_of)
+    else:
+        new = _clone_graph(model, input_tensors, copy_of, call_function)
+    # A torch optimizer holds the weights of the model it was made for.
+    if model.compiled and not isinstance(model.optimizer, TorchOptimizer):
+        new._compile_like(model)
+    return new
 
 
 def _copy_from_config(layer):

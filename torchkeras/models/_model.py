@@ -246,7 +246,8 @@ class Model(Trainer, Layer):
             )
         for i, (x, tail, dtype) in enumerate(zip(flat, self._input_tails, self._input_dtypes)):
             if x is None:
-                check(tree.flatten(self.input_spec), flat, self.name)
+                if not self._graph.flat_inputs[i]._keras_history.operation.optional:
+                    check(tree.flatten(self.input_spec), flat, self.name)
                 continue
             if x.__class__ is not torch.Tensor and not isinstance(x, torch.Tensor):
                 continue

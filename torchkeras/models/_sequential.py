@@ -137,6 +137,16 @@ class Sequential(Model):
             ValueError: if there are no layers or no shape is known.
         """
         if self._graph is not None:
+            first = self._graph.inputs
+            if input_shape is not None and isinstance(first, KerasTensor):
+                pairs = zip(first.shape, input_shape)
+                if len(first.shape) != len(input_shape) or any(
+                    a is not None and b is not None and a != b for a, b in pairs
+                ):
+                    raise ValueError(
+                        f"Sequential model '{self.name}' has already been configured to use input "
+                        f"shape {first.shape}. You cannot build it with input_shape {input_shape}"
+                    )
             return
         if not self._chain:
             raise ValueError(

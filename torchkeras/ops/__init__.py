@@ -1,5 +1,6 @@
 """Functions on tensors that also work on symbols, by their names in Keras."""
 
+from torchkeras.ops import linalg, nn, numpy
 from torchkeras.ops._binary import (
     add,
     allclose,
@@ -529,6 +530,7 @@ __all__ = [
     "left_shift",
     "less",
     "less_equal",
+    "linalg",
     "linspace",
     "log",
     "log10",
@@ -581,10 +583,12 @@ __all__ = [
     "ndim",
     "negative",
     "nextafter",
+    "nn",
     "nonzero",
     "norm",
     "normalize",
     "not_equal",
+    "numpy",
     "one_hot",
     "ones",
     "ones_like",

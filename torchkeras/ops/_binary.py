@@ -2,9 +2,11 @@
 
 import torch
 
+from torchkeras import _dtypes
 from torchkeras.graph._tensor import KerasTensor
 from torchkeras.ops._convert import floating, pair, promoted, tensor
 from torchkeras.ops._op import elementwise, op
+from torchkeras.ops._rules import broadcast, shape_of
 
 
 @elementwise
@@ -327,7 +329,7 @@ def isclose(x1, x2, rtol=1e-05, atol=1e-08, equal_nan=False):
     Example:
         >>> torchkeras.ops.isclose([1.0, 2.0], [1.0, 2.1])
     """
-    return torch.isclose(*promoted(x1, x2), rtol, atol, equal_nan)
+    return torch.isclose(*promoted(x1, x2, least=(float,)), rtol, atol, equal_nan)
 
 
 @elementwise
@@ -344,7 +346,12 @@ def lcm(x1, x2):
     return torch.lcm(*pair(x1, x2))
 
 
-@elementwise
+def _ldexp_rule(x1, x2):
+    dtype = _dtypes.result_type(*(getattr(x, "dtype", type(x)) for x in (x1, x2)), float)
+    return KerasTensor(broadcast(shape_of(x1), shape_of(x2)), dtype)
+
+
+@op(rule=_ldexp_rule)
 def ldexp(x1, x2):
     """``x1 * 2**x2``.
 
@@ -619,7 +626,11 @@ def subtract(x1, x2):
     Example:
         >>> torchkeras.ops.subtract([1.0, 2.0], 3)
     """
-    return torch.subtract(*pair(x1, x2))
+    x1, x2 = pair(x1, x2)
+    if x1.dtype is torch.bool or x2.dtype is torch.bool:  # torch subtracts no booleans
+        dtype = torch.promote_types(x1.dtype, x2.dtype)
+        x1, x2 = x1.to(dtype), x2.to(dtype)
+    return torch.subtract(x1, x2)
 
 
 @elementwise

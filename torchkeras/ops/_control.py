@@ -202,13 +202,13 @@ def scan(f, init, xs=None, length=None, reverse=False, unroll=1):
     _check_callable("f", f)
     if not isinstance(unroll, bool) and (not isinstance(unroll, int) or unroll < 1):
         raise ValueError(
-            f"`unroll` must be a positive integer or boolean. Received: unroll={unroll}"
+            f"`unroll` must be an positive integer or boolean. Received: unroll={unroll}"
         )
     if xs is None and length is None:
         raise ValueError("Got no `xs` to scan over and `length` not provided.")
     leaves = [torch.unbind(tensor(x)) for x in tree.flatten(xs)] if xs is not None else []
     n = len(leaves[0]) if length is None else int(length)
-    carry, ys = init, []
+    carry, ys = tree.map_structure(tensor, init), []
     for i in reversed(range(n)) if reverse else range(n):
         x = None if xs is None else tree.pack_sequence_as(xs, [slices[i] for slices in leaves])
         carry, y = f(carry, x)

@@ -161,8 +161,8 @@ def conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_
     channels = x.shape[1]
     if channels % kernel.shape[-2]:
         raise ValueError(
-            "The number of input channels must be evenly divisible by kernel's in_channels. "
-            f"Received input channels {channels} and kernel in_channels {kernel.shape[-2]}."
+            "The number of input channels must match the kernel's, or be a multiple of it. "
+            f"Received: {channels} input channels must match the kernel's {kernel.shape[-2]}."
         )
     weight = kernel.permute(rank + 1, rank, *range(rank))
     groups = channels // kernel.shape[-2]
@@ -213,6 +213,11 @@ def conv_transpose(
     more = [None] * rank
     if output_padding is not None:
         more = _checks.sizes("output_padding", output_padding, rank, allow_zero=True)
+    if x.shape[1] != kernel.shape[-1]:
+        raise ValueError(
+            "The number of input channels must match the kernel's last axis. "
+            f"Received: {x.shape[1]} input channels, kernel.shape={tuple(kernel.shape)}"
+        )
     weight = kernel.permute(rank + 1, rank, *range(rank))
     y = _TRANSPOSE[rank](x, weight, None, strides, 0, 0, 1, dilations)
     crops = []  # what is cut (or, negative, added) before and after
@@ -225,8 +230,8 @@ def conv_transpose(
             length = size * stride if same else size * stride + max(reach - stride, 0)
             before = max(reach - stride, 0) // 2 if same else 0
         else:
-            before = reach // 2 if same else 0
-            length = full - 2 * before + extra
+            length = full - (2 * (reach // 2) if same else 0) + extra
+            before = max(full - length, 0) // 2 if same else 0
         crops.append((-before, length + before - full))
     return _given_back(F.pad(y, _flat(crops)), last)
 

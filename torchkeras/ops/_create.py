@@ -10,12 +10,29 @@ from torchkeras import _device, _dtypes, config
 from torchkeras.graph._tensor import KerasTensor
 from torchkeras.ops._convert import as_tensor, promoted, tensor
 from torchkeras.ops._op import op
+from torchkeras.ops._rules import broadcast, shape_of
 
 
-def _made(function, shape, dtype, *values):
-    sizes = (shape,) if isinstance(shape, int) else tuple(shape)
-    dtype = _dtypes.torch_dtype(dtype or config.floatx())
-    return function(sizes, *values, dtype=dtype, device=_device.default_device())
+def _spaced_symbol(start, stop, num, dtype, axis):
+    shape = list(broadcast(shape_of(start), shape_of(stop)))
+    shape.insert(axis if axis >= 0 else len(shape) + 1 + axis, num)
+    kinds = (getattr(x, "dtype", type(x)) for x in (start, stop))
+    return KerasTensor(shape, dtype or _dtypes.result_type(*kinds, float))
+
+
+def _linspace_rule(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0):
+    values = _spaced_symbol(start, stop, num, dtype, axis)
+    if not retstep:
+        return values
+    return values, KerasTensor(broadcast(shape_of(start), shape_of(stop)), values.dtype)
+
+
+def _geomspace_rule(start, stop, num=50, endpoint=True, dtype=None, axis=0):
+    return _spaced_symbol(start, stop, num, dtype, axis)
+
+
+def _logspace_rule(start, stop, num=50, endpoint=True, base=10, dtype=None, axis=0):
+    return _spaced_symbol(start, stop, num, dtype, axis)
 
 
 def _range_rule(start, stop=None, step=None, dtype=None):
@@ -23,6 +40,16 @@ def _range_rule(start, stop=None, step=None, dtype=None):
         given = [v for v in (start, stop, step) if v is not None]
         dtype = _dtypes.result_type(*(getattr(v, "dtype", type(v)) for v in given))
     return KerasTensor((None,), dtype)
+
+
+def _convert_rule(x, dtype=None, sparse=None, ragged=None):
+    return KerasTensor(x.shape, dtype or x.dtype)
+
+
+def _made(function, shape, dtype, *values):
+    sizes = (shape,) if isinstance(shape, int) else tuple(shape)
+    dtype = _dtypes.torch_dtype(dtype or config.floatx())
+    return function(sizes, *values, dtype=dtype, device=_device.default_device())
 
 
 @op(rule=_range_rule)
@@ -117,7 +144,7 @@ def convert_to_numpy(x):
     return x.numpy()
 
 
-@op
+@op(rule=_convert_rule)
 def convert_to_tensor(x, dtype=None, sparse=None, ragged=None):
     """A tensor of anything; a tensor of the wanted type is returned as it is.
 
@@ -243,7 +270,7 @@ def full_like(x, fill_value, dtype=None):
     return value.expand(x.shape).clone()
 
 
-@op
+@op(rule=_geomspace_rule)
 def geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
     """Numbers from ``start`` to ``stop`` with equal quotients.
 
@@ -349,7 +376,7 @@ def kaiser(x, beta):
     return _window(torch.kaiser_window, x, beta=float(beta))
 
 
-@op
+@op(rule=_linspace_rule)
 def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0):
     """Numbers from ``start`` to ``stop`` in equal steps.
 
@@ -371,7 +398,7 @@ def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis
     return (values, (stop - start) / parts if parts else stop * math.nan) if retstep else values
 
 
-@op
+@op(rule=_logspace_rule)
 def logspace(start, stop, num=50, endpoint=True, base=10, dtype=None, axis=0):
     """``base`` to the power of numbers in equal steps.
 

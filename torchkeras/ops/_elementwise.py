@@ -840,7 +840,7 @@ def view_as_complex(x):
     Example:
         >>> torchkeras.ops.view_as_complex([[1.0, 2.0]])
     """
-    x = floating(x)
+    x = floating(x).to(torch.float32)  # as Keras: no other complex type comes out
     if x.ndim == 0 or x.shape[-1] != 2:
         raise ValueError(
             "Last dimension of input must be size 2 (real and imaginary). "

@@ -8,8 +8,8 @@ import torch
 from torchkeras import _dtypes
 from torchkeras.graph._tensor import KerasTensor
 from torchkeras.ops._convert import as_tensor, pair, promoted, tensor
-from torchkeras.ops._op import op
-from torchkeras.ops._rules import elementwise_rule
+from torchkeras.ops._op import clamped, op
+from torchkeras.ops._rules import broadcast, elementwise_rule, shape_of
 
 
 @op
@@ -20,15 +20,14 @@ def argpartition(x, kth, axis=-1):
     Args:
         x: Tensor, array, list or number.
         kth: Which place, from zero.
-        axis: Axis that is ordered.
+        axis: Axis that is ordered; ``None`` flattens.
 
     Example:
         >>> torchkeras.ops.argpartition([3, 1, 2], 1)
     """
     x = tensor(x)
-    n = x.shape[axis]
-    if not -n <= kth < n:
-        raise ValueError(f"`kth` must be a place of the axis of size {n}. Received: kth={kth}")
+    if axis is None:
+        x, axis = x.reshape(-1), 0
     # A sorted order is such an order too.
     return torch.argsort(_sortable(x), dim=axis, stable=True).to(torch.int32)
 
@@ -62,14 +61,19 @@ def digitize(x, bins):
         x: Tensor, array, list or number.
         bins: Edges in increasing order, a vector.
 
+    Raises:
+        ValueError: if ``bins`` is no vector.
+
     Example:
         >>> torchkeras.ops.digitize([0.5, 3.0], [1.0, 2.0])
     """
-    x, bins = pair(x, as_tensor(bins))
+    x, bins = pair(_sortable(tensor(x)), as_tensor(bins))
+    if bins.ndim != 1:
+        raise ValueError(f"`bins` must be a 1D array. Received: bins.shape={tuple(bins.shape)}")
     return torch.bucketize(x, bins.contiguous(), right=True, out_int32=True)
 
 
-@op
+@clamped
 def get_item(x, key):
     """What ``x[key]`` gives.
 
@@ -103,12 +107,12 @@ def isin(x1, x2, assume_unique=False, invert=False):
 
 
 def _nonzero_rule(x):
-    return KerasTensor((len(x.shape), None), "int32")
+    return tuple(KerasTensor((None,), "int32") for _ in x.shape)
 
 
 @op(rule=_nonzero_rule)
 def nonzero(x):
-    """Places of the elements that are not zero, one row for each axis.
+    """Places of the elements that are not zero, as one vector for each axis.
 
     Args:
         x: Tensor, array, list or number.
@@ -116,7 +120,7 @@ def nonzero(x):
     Example:
         >>> torchkeras.ops.nonzero([[1, 0], [0, 2]])
     """
-    return torch.nonzero(tensor(x)).T.to(torch.int32)
+    return tuple(torch.nonzero(tensor(x)).T.to(torch.int32))
 
 
 def _scatter_rule(indices, values, shape):
@@ -241,6 +245,7 @@ def select(condlist, choicelist, default=0):
 
 
 def _slice_rule(inputs, start_indices, shape):
+    _check_block(inputs, start_indices, shape)
     dtype = inputs.dtype if hasattr(inputs, "dtype") else tensor(inputs).dtype
     if hasattr(inputs, "shape") and isinstance(start_indices, (list, tuple)):
         # A size of -1 goes to the end.
@@ -264,10 +269,25 @@ def slice(inputs, start_indices, shape):
         start_indices: Index of the first element.
         shape: Sizes of the block; -1 goes to the end.
 
+    Raises:
+        ValueError: if there are not as many indices and sizes as axes.
+
     Example:
         >>> torchkeras.ops.slice([[1, 2, 3], [4, 5, 6]], (0, 1), (2, 2))
     """
-    return tensor(inputs)[_block(start_indices, shape)]
+    inputs = tensor(inputs)
+    _check_block(inputs, start_indices, shape)
+    return inputs[_block(start_indices, shape)]
+
+
+def _check_block(inputs, starts, shape):
+    given = starts.shape[0] if hasattr(starts, "shape") else len(starts)
+    if not len(inputs.shape) == given == len(shape):
+        raise ValueError(
+            "`start_indices` and `shape` must have an entry for each axis of `inputs`. "
+            f"Received: {given} indices, shape={tuple(shape)}, "
+            f"inputs.shape={tuple(inputs.shape)}"
+        )
 
 
 def _block(starts, shape):
@@ -335,7 +355,24 @@ def take(x, indices, axis=None):
     return torch.index_select(x, axis, places).reshape(shape)
 
 
-@op
+def _take_along_axis_rule(x, indices, axis=None):
+    dtype = x.dtype if isinstance(x, KerasTensor) else _name(tensor(x).dtype)
+    shape = list(shape_of(indices))
+    if axis is None:
+        return KerasTensor((None if None in shape else math.prod(shape),), dtype)
+    if len(shape) != len(shape_of(x)):
+        raise ValueError(
+            "`x` and `indices` must have the same number of dimensions, "
+            f"but receive shape {shape_of(x)} and {tuple(shape)}."
+        )
+    size, rest = shape[axis], list(shape_of(x))
+    rest[axis] = shape[axis] = 1
+    result = list(broadcast(shape, rest))
+    result[axis] = size
+    return KerasTensor(result, dtype)
+
+
+@op(rule=_take_along_axis_rule)
 def take_along_axis(x, indices, axis=None):
     """For each place of ``indices`` the element of the same row or column that it names.
 
@@ -368,7 +405,6 @@ def _unique_rule(
     rest = () if axis is None else x.shape[axis % x.ndim + 1 :]
     before = () if axis is None else x.shape[: axis % x.ndim]
     results = [KerasTensor((*before, size, *rest), x.dtype)]
-    n = None if None in x.shape else math.prod(x.shape)
     if return_index:
         results.append(KerasTensor((size,), "int64"))
     if return_inverse:
@@ -422,11 +458,10 @@ def unique(
         results.append(counts)
     if size is not None:
         results = [
-            r
-            if return_inverse and r is inverse
-            else _resized(r, size, along if i == 0 else 0, fill)
-            for i, r in enumerate(results)
-            for fill in [(fill_value or 0) if i == 0 else 0]
+            r if r is inverse else _resized(r, size, along if r is values else 0, fill)
+            for r in results
+            # What fills up stands where the first value does, and occurs never.
+            for fill in [(fill_value or 0) if r is values else 0 if r is counts else r[:1]]
         ]
     return tuple(results) if len(results) > 1 else results[0]
 
@@ -436,7 +471,8 @@ def _resized(x, size, axis, fill):
     x = torch.narrow(x, axis, 0, min(size, x.shape[axis]))
     shape = list(x.shape)
     shape[axis] = size - x.shape[axis]
-    return torch.cat([x, torch.full(shape, fill, dtype=x.dtype, device=x.device)], axis)
+    fill = torch.as_tensor(fill, dtype=x.dtype, device=x.device)
+    return torch.cat([x, fill.expand(shape)], axis)
 
 
 @op

@@ -2,6 +2,7 @@
 
 import torch
 
+from torchkeras.graph._infer import infer
 from torchkeras.ops._convert import floating, narrow_floating, pair, tensor
 from torchkeras.ops._op import op
 
@@ -11,8 +12,7 @@ def _matrices(x, name="x", square=False):
     x = floating(x)
     if x.ndim < 2:
         raise ValueError(
-            "Expected input to have rank >= 2. "
-            f"Received input with shape {tuple(x.shape)} as `{name}`."
+            f"Input should have rank >= 2. Received: input.shape = {tuple(x.shape)} as `{name}`."
         )
     if square and x.shape[-1] != x.shape[-2]:
         raise ValueError(
@@ -152,6 +152,7 @@ def inv(x):
     return torch.linalg.inv(_matrices(x, square=True))
 
 
+@op
 def jvp(fun, primals, tangents, has_aux=False):
     """A function's value, and its derivative in a direction.
 
@@ -226,7 +227,13 @@ def matrix_rank(x, tol=None):
     Example:
         >>> torchkeras.ops.matrix_rank([[1.0, 1.0], [1.0, 1.0]])
     """
-    return torch.linalg.matrix_rank(_matrices(x), tol=tol).to(torch.int32)
+    x = _matrices(x)
+    rank = (
+        torch.linalg.matrix_rank(x)
+        if tol is None
+        else torch.linalg.matrix_rank(x, atol=tol, rtol=0.0)
+    )
+    return rank.to(torch.int32)
 
 
 @op
@@ -261,7 +268,16 @@ def pinv(x, rcond=None):
     return torch.linalg.pinv(_matrices(x), rtol=rcond)
 
 
-@op
+def _qr_rule(x, mode="reduced"):
+    if None in x.shape[-2:]:
+        raise ValueError(
+            "Input should have its last 2 dimensions fully-defined. "
+            f"Received: input.shape = {x.shape}"
+        )
+    return infer(qr.__wrapped__, (x, mode), {})
+
+
+@op(rule=_qr_rule)
 def qr(x, mode="reduced"):
     """Orthogonal and upper triangular factors.
 

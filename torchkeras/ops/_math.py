@@ -4,6 +4,7 @@ import math
 
 import torch
 
+from torchkeras.graph._infer import infer
 from torchkeras.graph._tensor import KerasTensor
 from torchkeras.ops._convert import as_tensor, floating, tensor
 from torchkeras.ops._op import op
@@ -48,7 +49,20 @@ def erfinv(x):
     return torch.erfinv(floating(x))
 
 
+def _check_rank(x, rank, known=True):
+    """The input has enough axes, and the last ones known sizes."""
+    shape = tuple(x.shape)
+    if len(shape) < rank:
+        raise ValueError(f"Input should have rank >= {rank}. Received: input.shape = {shape}")
+    if known and None in shape[len(shape) - rank :]:
+        what = "last dimension" if rank == 1 else f"last {rank} dimensions"
+        raise ValueError(
+            f"Input should have its {what} fully-defined. Received: input.shape = {shape}"
+        )
+
+
 def _frames_rule(x, sequence_length, sequence_stride):
+    _check_rank(x, 1, known=False)
     size = x.shape[-1]
     n = None if size is None else 1 + (size - sequence_length) // sequence_stride
     return KerasTensor((*x.shape[:-1], n, sequence_length), x.dtype)
@@ -63,13 +77,18 @@ def extract_sequences(x, sequence_length, sequence_stride):
         sequence_length: Size of each piece.
         sequence_stride: Distance of their beginnings.
 
+    Raises:
+        ValueError: if ``x`` has no axis.
+
     Example:
         >>> torchkeras.ops.extract_sequences([1, 2, 3, 4], 2, 1)
     """
-    return tensor(x).unfold(-1, sequence_length, sequence_stride)
+    x = tensor(x)
+    _check_rank(x, 1)
+    return x.unfold(-1, sequence_length, sequence_stride)
 
 
-def _complex(x):
+def _complex(x, rank=1):
     if not isinstance(x, (tuple, list)) or len(x) != 2:
         raise ValueError(
             "Input `x` should be a tuple of two tensors - real and imaginary. "
@@ -82,14 +101,25 @@ def _complex(x):
             "imaginary parts should have the same shape. "
             f"Received: x[0].shape={tuple(real.shape)}, x[1].shape={tuple(imag.shape)}"
         )
+    _check_rank(real, rank)
     return torch.complex(real, imag)
+
+
+def _fft_rule(x):
+    _check_rank(x[0], 1)
+    return infer(fft.__wrapped__, (x,), {})
+
+
+def _fft2_rule(x):
+    _check_rank(x[0], 2)
+    return infer(fft2.__wrapped__, (x,), {})
 
 
 def _parts(z):
     return z.real, z.imag
 
 
-@op
+@op(rule=_fft_rule)
 def fft(x):
     """Discrete Fourier transform along the last axis.
 
@@ -105,7 +135,7 @@ def fft(x):
     return _parts(torch.fft.fft(_complex(x)))
 
 
-@op
+@op(rule=_fft2_rule)
 def fft2(x):
     """Discrete Fourier transform along the last two axes.
 
@@ -118,10 +148,10 @@ def fft2(x):
     Example:
         >>> torchkeras.ops.fft2(([[1.0, 2.0]], [[0.0, 0.0]]))
     """
-    return _parts(torch.fft.fft2(_complex(x)))
+    return _parts(torch.fft.fft2(_complex(x, 2)))
 
 
-@op
+@op(rule=_fft2_rule)
 def ifft2(x):
     """Inverse discrete Fourier transform along the last two axes.
 
@@ -134,7 +164,7 @@ def ifft2(x):
     Example:
         >>> torchkeras.ops.ifft2(([[3.0, -1.0]], [[0.0, 0.0]]))
     """
-    return _parts(torch.fft.ifft2(_complex(x)))
+    return _parts(torch.fft.ifft2(_complex(x, 2)))
 
 
 @op
@@ -152,7 +182,8 @@ def in_top_k(targets, predictions, k):
     predictions = floating(predictions)
     targets = as_tensor(targets, device=predictions.device).long()[:, None]
     score = torch.take_along_dim(predictions, targets, -1)
-    return torch.sum(predictions > score, -1) < k
+    above = (predictions > score) | torch.isnan(predictions)  # nan is above all, and never right
+    return (torch.sum(above, -1, keepdim=True) < k).logical_and(~torch.isnan(score))[:, 0]
 
 
 @op
@@ -195,7 +226,12 @@ def _window(window, sequence_length, fft_length, like):
     return torch.nn.functional.pad(window, (before, after))
 
 
-def _check_lengths(sequence_length, fft_length):
+def _check_lengths(sequence_length, sequence_stride, fft_length):
+    if not isinstance(sequence_stride, int) or sequence_stride < 1:
+        raise ValueError(
+            "`sequence_stride` must be a positive integer. "
+            f"Received: sequence_stride={sequence_stride}"
+        )
     if fft_length < sequence_length:
         raise ValueError(
             "`fft_length` must equal or larger than `sequence_length`. "
@@ -226,8 +262,8 @@ def istft(x, sequence_length, sequence_stride, fft_length, length=None, window="
         >>> x = torchkeras.ops.stft(torch.arange(4.0), 2, 1, 2)
         >>> torchkeras.ops.istft(x, 2, 1, 2)
     """
-    _check_lengths(sequence_length, fft_length)
-    frames = torch.fft.irfft(_complex(x), n=fft_length)
+    _check_lengths(sequence_length, sequence_stride, fft_length)
+    frames = torch.fft.irfft(_complex(x, 2), n=fft_length)
     weights = _window(window, sequence_length, fft_length, frames)
     total = (frames.shape[-2] - 1) * sequence_stride + fft_length
     signal = _overlapped(frames * weights, sequence_stride, total)
@@ -278,7 +314,9 @@ def rfft(x, fft_length=None):
     Example:
         >>> torchkeras.ops.rfft([1.0, 2.0])
     """
-    return _parts(torch.fft.rfft(floating(x), n=fft_length))
+    x = floating(x)
+    _check_rank(x, 1)
+    return _parts(torch.fft.rfft(x, n=fft_length))
 
 
 def _segment_rule(data, segment_ids, num_segments=None, sorted=False):
@@ -411,13 +449,17 @@ def stft(x, sequence_length, sequence_stride, fft_length, window="hann", center=
             at its ends.
 
     Raises:
-        ValueError: for lengths or a window that do not fit.
+        ValueError: for lengths or a window that do not fit; TypeError: for another type than
+            floats.
 
     Example:
         >>> torchkeras.ops.stft(torch.arange(4.0), 2, 1, 2)
     """
-    _check_lengths(sequence_length, fft_length)
-    x = floating(x)
+    _check_lengths(sequence_length, sequence_stride, fft_length)
+    x = tensor(x)
+    if not x.dtype.is_floating_point:
+        raise TypeError(f"Invalid input type. Expected a float tensor. Received: {x.dtype}")
+    _check_rank(x, 1)
     weights = _window(window, sequence_length, fft_length, x)
     if center:
         pad = fft_length // 2

@@ -1,6 +1,7 @@
 """Activations, encodings, normalizations, losses and attention."""
 
 import contextlib
+import warnings
 
 import torch
 from torch.nn import functional as F
@@ -44,7 +45,11 @@ def _along(x, axis, parameter):
     return parameter.reshape([-1 if a == axis % x.ndim else 1 for a in range(x.ndim)])
 
 
-@op
+def _same_rule(x, *args, **kwargs):
+    return KerasTensor(x.shape, x.dtype)
+
+
+@op(rule=_same_rule)
 def batch_normalization(x, mean, variance, axis, offset=None, scale=None, epsilon=1e-3):
     """``(x - mean) / sqrt(variance + epsilon) * scale + offset``, with vectors along one axis.
 
@@ -109,8 +114,9 @@ def _check_same(target, output):
 
 
 def _epsilon(x):
-    """Keras' epsilon, or the resolution of the type where that is coarser."""
-    return max(config.epsilon(), torch.finfo(x.dtype).eps)
+    """The fuzz factor; in 16 bits the step below one, for 1 - 1e-7 would be one."""
+    epsilon = config.epsilon()
+    return epsilon if x.dtype.itemsize > 2 else max(epsilon, torch.finfo(x.dtype).eps)
 
 
 def _log_probabilities(output, from_logits, axis):
@@ -169,25 +175,54 @@ def ctc_loss(target, output, target_length, output_length, mask_index=0):
             "Expected `target` of shape (batch, labels) and `output` of shape (batch, steps, "
             f"classes). Received: {tuple(target.shape)} and {tuple(output.shape)}"
         )
-    log_probabilities = F.log_softmax(output, -1).transpose(0, 1)
+    wide = torch.promote_types(output.dtype, torch.float32)
+    log_probabilities = F.log_softmax(output, -1, dtype=wide).transpose(0, 1)
     lengths = [as_tensor(n, device=output.device).long() for n in (output_length, target_length)]
-    return F.ctc_loss(log_probabilities, target, *lengths, blank=mask_index, reduction="none")
+    losses = F.ctc_loss(log_probabilities, target, *lengths, blank=mask_index, reduction="none")
+    return losses.to(output.dtype)
 
 
-def _blocks(x, block_size, data_format):
-    """The tensor with channels last, checked."""
+def _blocks_rule(x, block_size, data_format, deeper):
+    """Sizes of the images' axes divided, or multiplied, by the side of a block."""
+    _check_blocks(x, block_size)
+    last = config.standardize_data_format(data_format) == "channels_last"
+    batch, height, width, channels = x.shape if last else (x.shape[a] for a in (0, 2, 3, 1))
+
+    def wider(n):
+        return None if n is None else n * block_size
+
+    def narrower(n):
+        return None if n is None else n // block_size
+
+    if deeper:
+        space, channels = [narrower(height), narrower(width)], wider(wider(channels))
+    else:
+        space, channels = [wider(height), wider(width)], narrower(narrower(channels))
+    shape = (batch, *space, channels) if last else (batch, channels, *space)
+    return KerasTensor(shape, x.dtype)
+
+
+def _check_blocks(x, block_size):
     if block_size < 2:
         raise ValueError(f"`block_size` must be at least 2. Received: block_size={block_size}")
-    x = tensor(x)
-    if x.ndim != 4:
+    if len(x.shape) != 4:
         raise ValueError(f"Expected four axes. Received: x.shape={tuple(x.shape)}")
-    last = config.standardize_data_format(data_format) == "channels_last"
-    return (x if last else x.permute(0, 2, 3, 1)), last
 
 
-@op
+def _depth_to_space_rule(x, block_size, data_format="channels_last"):
+    return _blocks_rule(x, block_size, data_format, deeper=False)
+
+
+def _space_to_depth_rule(x, block_size, data_format="channels_last"):
+    return _blocks_rule(x, block_size, data_format, deeper=True)
+
+
+@op(rule=_depth_to_space_rule)
 def depth_to_space(x, block_size, data_format="channels_last"):
     """Channels spread over square blocks of pixels.
+
+    With channels last the pixels of a block stand one after another with all their channels; with
+    channels first, as in `torch.nn.PixelShuffle`, each channel with all its pixels.
 
     Args:
         x: Images of four axes.
@@ -200,15 +235,19 @@ def depth_to_space(x, block_size, data_format="channels_last"):
     Example:
         >>> torchkeras.ops.depth_to_space(torch.arange(4).reshape(1, 1, 1, 4), 2).shape
     """
-    x, last = _blocks(x, block_size, data_format)
-    if x.shape[-1] % block_size**2:
+    x = tensor(x)
+    _check_blocks(x, block_size)
+    last = config.standardize_data_format(data_format) == "channels_last"
+    channels = x.shape[-1 if last else 1]
+    if channels % block_size**2:
         raise ValueError(
-            f"The number of channels ({x.shape[-1]}) must be divisible by block_size**2 "
+            f"The number of channels ({channels}) must be divisible by block_size**2 "
             f"({block_size**2})."
         )
+    if not last:
+        return F.pixel_shuffle(x, block_size)
     x = x.unflatten(-1, (block_size, block_size, -1)).permute(0, 1, 3, 2, 4, 5)
-    x = x.flatten(3, 4).flatten(1, 2)
-    return x if last else x.permute(0, 3, 1, 2)
+    return x.flatten(3, 4).flatten(1, 2)
 
 
 def _attention_rule(query, key, value, *args, **kwargs):
@@ -315,7 +354,7 @@ def gelu(x, approximate=True):
     return activations.gelu(x, approximate)
 
 
-@op
+@op(rule=_same_rule)
 def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None, **kwargs):
     """``(x - mean) / sqrt(variance + epsilon) * gamma + beta``, over the given axes.
 
@@ -341,6 +380,7 @@ def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None, **kwarg
     shape = [x.shape[a] if a in axes else 1 for a in range(x.ndim)]
     wide = x.to(torch.promote_types(x.dtype, torch.float32))
     if rms_scaling:
+        warnings.warn("`rms_scaling` is deprecated. Use `rms_normalization` instead.", stacklevel=3)
         variance = torch.var(wide, axes, keepdim=True, correction=0)
         y = wide * torch.rsqrt(variance + epsilon)
         if gamma is not None:
@@ -418,9 +458,10 @@ def multi_hot(inputs, num_classes=None, axis=-1, dtype=None, sparse=False, **kwa
     """Ones at the places of all classes of a sample, and zeros.
 
     Args:
-        inputs: Numbers of classes, ``(..., n)``; negative ones stand for none.
+        inputs: Numbers of classes, ``(batch, n)`` or ``(n,)``; negative ones stand for none.
         num_classes: Number of classes.
-        axis: Axis of the classes in the result.
+        axis: Axis of the classes in the one-hot vectors, which are then joined over the axis of
+            ``n``.
         dtype: Name of the type; default floatx.
         sparse: Only ``False`` is possible on torch.
         kwargs: The older spelling ``num_tokens`` of ``num_classes``.
@@ -433,8 +474,8 @@ def multi_hot(inputs, num_classes=None, axis=-1, dtype=None, sparse=False, **kwa
     """
     num_classes = _num_classes(num_classes, kwargs, "multi_hot")
     inputs = tensor(inputs)
-    hot = torch.amax(_one_hot(inputs, num_classes, -1, dtype, sparse), dim=-2)
-    return hot if axis == -1 else torch.movedim(hot, -1, axis)
+    hot = _one_hot(inputs, num_classes, axis, dtype, sparse)
+    return torch.amax(hot, dim=1 if inputs.ndim > 1 else 0)
 
 
 @op
@@ -490,7 +531,11 @@ def _one_hot(x, num_classes, axis, dtype, sparse):
     return hot if axis == -1 else torch.movedim(hot, -1, axis)
 
 
-@op
+def _psnr_rule(x1, x2, max_val):
+    return KerasTensor((), x1.dtype)
+
+
+@op(rule=_psnr_rule)
 def psnr(x1, x2, max_val):
     """Peak signal-to-noise ratio: ``20 log10(max_val) - 10 log10(mean((x1 - x2)**2))``.
 
@@ -528,7 +573,7 @@ def relu(x):
     return torch.relu(tensor(x))
 
 
-@op
+@op(rule=_same_rule)
 def rms_normalization(x, scale=None, axis=-1, epsilon=None):
     """``x / sqrt(mean(x**2) + epsilon) * scale``, over the given axes.
 
@@ -570,7 +615,7 @@ def softmax(x, axis=-1):
     return activations.softmax(x, axis)
 
 
-@op
+@op(rule=_space_to_depth_rule)
 def space_to_depth(x, block_size, data_format="channels_last"):
     """Square blocks of pixels gathered in the channels; the inverse of `depth_to_space`.
 
@@ -585,19 +630,26 @@ def space_to_depth(x, block_size, data_format="channels_last"):
     Example:
         >>> torchkeras.ops.space_to_depth(torch.ones(1, 2, 2, 1), 2).shape
     """
-    x, last = _blocks(x, block_size, data_format)
-    if x.shape[1] % block_size or x.shape[2] % block_size:
+    x = tensor(x)
+    _check_blocks(x, block_size)
+    last = config.standardize_data_format(data_format) == "channels_last"
+    height, width = x.shape[1:3] if last else x.shape[2:]
+    if height % block_size or width % block_size:
         raise ValueError(
-            f"Height ({x.shape[1]}) and width ({x.shape[2]}) must be divisible by block_size "
-            f"({block_size})."
+            f"Height ({height}) and width ({width}) must be divisible by block_size ({block_size})."
         )
-    x = x.unflatten(2, (-1, block_size)).unflatten(1, (-1, block_size)).permute(0, 1, 3, 2, 4, 5)
-    x = x.flatten(3)
-    return x if last else x.permute(0, 3, 1, 2)
+    if not last:
+        return F.pixel_unshuffle(x, block_size)
+    x = x.unflatten(2, (-1, block_size)).unflatten(1, (-1, block_size))
+    return x.permute(0, 1, 3, 2, 4, 5).flatten(3)
 
 
 def _sparse_rule(target, output, from_logits=False, axis=-1):
     shape = list(output.shape)
+    if not shape:
+        raise ValueError(
+            f"Argument `output` must be at least rank 1. Received: output.shape={output.shape}"
+        )
     del shape[axis]
     return KerasTensor(shape, output.dtype)
 

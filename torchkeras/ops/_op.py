@@ -4,7 +4,7 @@ import functools
 
 from torchkeras.graph._operation import FunctionOperation
 from torchkeras.graph._tensor import KerasTensor, is_symbolic
-from torchkeras.ops._rules import elementwise_rule
+from torchkeras.ops._rules import clamped_rule, elementwise_rule
 
 
 class _RuledOperation(FunctionOperation):
@@ -39,7 +39,12 @@ def op(function=None, *, rule=None):
 
     def symbolic(args, kwargs):
         operation = _RuledOperation(function, rule) if rule else FunctionOperation(function)
-        return operation.symbolic_call(*args, **kwargs)
+        try:
+            return operation.symbolic_call(*args, **kwargs)
+        except NotImplementedError:
+            raise
+        except (IndexError, RuntimeError) as error:  # torch's, for shapes that do not fit
+            raise ValueError(f"`{function.__name__}` on symbols: {error}") from error
 
     @functools.wraps(function)
     def wrapper(*args, **kwargs):
@@ -59,3 +64,8 @@ def op(function=None, *, rule=None):
 def elementwise(function):
     """`op` for a function of tensors whose shapes are broadcast together."""
     return op(function, rule=elementwise_rule(function))
+
+
+def clamped(function):
+    """`op` for a function that takes so many elements of an axis, or all if there are fewer."""
+    return op(function, rule=clamped_rule(function))

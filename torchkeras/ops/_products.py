@@ -56,7 +56,24 @@ def correlate(x1, x2, mode="valid"):
     return full[start : start + n].resolve_conj()
 
 
-@op
+def _cross_rule(x1, x2, axisa=-1, axisb=-1, axisc=-1, axis=None):
+    if axis is not None:
+        axisa = axisb = axisc = axis
+    shapes = list(shape_of(x1)), list(shape_of(x2))
+    sizes = shapes[0].pop(axisa), shapes[1].pop(axisb)
+    if not {2, 3, None} >= set(sizes):
+        raise ValueError(
+            "`x1`'s and `x2`'s dim on `axis` must be either 2 or 3. "
+            f"Received shapes: {shape_of(x1)} and {shape_of(x2)}"
+        )
+    shape = list(broadcast(*shapes))
+    if 3 in sizes or None in sizes:
+        shape.insert(axisc if axisc >= 0 else len(shape) + 1 + axisc, 3 if 3 in sizes else None)
+    types = (getattr(x, "dtype", None) or tensor(x).dtype for x in (x1, x2))
+    return KerasTensor(shape, _dtypes.result_type(*types))
+
+
+@op(rule=_cross_rule)
 def cross(x1, x2, axisa=-1, axisb=-1, axisc=-1, axis=None):
     """Vectors at right angles to pairs of vectors of three (or two) components.
 
@@ -81,7 +98,7 @@ def cross(x1, x2, axisa=-1, axisb=-1, axisc=-1, axis=None):
     sizes = x1.shape[-1], x2.shape[-1]
     if not {2, 3} >= set(sizes):
         raise ValueError(
-            "`x1`'s dim on `axis={axisa}` must be either 2 or 3, and so `x2`'s. "
+            "`x1`'s and `x2`'s dim on `axis` must be either 2 or 3. "
             f"Received shapes: {tuple(x1.shape)} and {tuple(x2.shape)}."
         )
     if sizes == (2, 2):
@@ -335,7 +352,8 @@ def vander(x, N=None, increasing=False):
         raise ValueError(f"Input tensor must be 1-dimensional. Received: x.shape={tuple(x.shape)}")
     if N is not None and (not isinstance(N, int) or N < 0):
         raise ValueError(f"Argument `N` must be a non-negative integer. Received: N={N}")
-    return torch.vander(x, N, increasing)
+    powers = torch.arange(x.shape[0] if N is None else N, device=x.device)
+    return torch.pow(x[:, None], powers if increasing else powers.flip(0)).to(x.dtype)
 
 
 @op

@@ -6,6 +6,7 @@ import math
 import torch
 
 from torchkeras import _dtypes
+from torchkeras.graph._infer import infer
 from torchkeras.graph._tensor import KerasTensor
 from torchkeras.ops._convert import (
     as_tensor,
@@ -17,9 +18,23 @@ from torchkeras.ops._convert import (
 from torchkeras.ops._op import op
 
 
-def _all_axes(x, axis):
-    """An axis argument as torch's `dim`: None becomes all axes."""
-    return tuple(range(x.ndim)) if axis is None else axis
+def _running_rule(x, axis=None, dtype=None):
+    shape = x.shape
+    if axis is None:
+        shape = (None if None in x.shape else math.prod(x.shape),)
+    small = KerasTensor((1,) * x.ndim, x.dtype)
+    return KerasTensor(shape, infer(cumsum.__wrapped__, (small, 0, dtype), {}).dtype)
+
+
+def _over(function, x, axis, keepdims=False, **kwargs):
+    """A reduction of torch's over axes: None means all, and no axes mean none (torch: all)."""
+    if isinstance(axis, int):
+        return function(x, dim=axis, keepdim=keepdims, **kwargs)
+    if axis is None:
+        return function(x, dim=tuple(range(x.ndim)), keepdim=keepdims, **kwargs)
+    if len(axis) == 0:
+        return function(x[None], dim=(0,), keepdim=False, **kwargs)
+    return function(x, dim=tuple(axis), keepdim=keepdims, **kwargs)
 
 
 def _merged(x, axis, keepdims=False):
@@ -53,8 +68,7 @@ def all(x, axis=None, keepdims=False):
     Example:
         >>> torchkeras.ops.all([True, False])
     """
-    x = tensor(x)
-    return torch.all(x.bool(), dim=_all_axes(x, axis), keepdim=keepdims)
+    return _over(torch.all, tensor(x).bool(), axis, keepdims)
 
 
 @op
@@ -69,8 +83,7 @@ def amax(x, axis=None, keepdims=False):
     Example:
         >>> torchkeras.ops.amax([[1.0, 5.0], [3.0, 2.0]], axis=0)
     """
-    x = tensor(x)
-    return torch.amax(x, dim=_all_axes(x, axis), keepdim=keepdims)
+    return _over(torch.amax, tensor(x), axis, keepdims)
 
 
 @op
@@ -85,8 +98,7 @@ def amin(x, axis=None, keepdims=False):
     Example:
         >>> torchkeras.ops.amin([[1.0, 5.0], [3.0, 2.0]], axis=0)
     """
-    x = tensor(x)
-    return torch.amin(x, dim=_all_axes(x, axis), keepdim=keepdims)
+    return _over(torch.amin, tensor(x), axis, keepdims)
 
 
 @op
@@ -101,8 +113,7 @@ def any(x, axis=None, keepdims=False):
     Example:
         >>> torchkeras.ops.any([True, False])
     """
-    x = tensor(x)
-    return torch.any(x.bool(), dim=_all_axes(x, axis), keepdim=keepdims)
+    return _over(torch.any, tensor(x).bool(), axis, keepdims)
 
 
 @op
@@ -155,13 +166,12 @@ def average(x, axis=None, weights=None):
         >>> torchkeras.ops.average([1.0, 2.0], weights=[3.0, 1.0])
     """
     if weights is None:
-        return torch.mean(narrow_floating(x), dim=axis)
+        return _over(torch.mean, narrow_floating(x), axis)
     x, weights = promoted(x, weights, least=(float,))
     if weights.ndim == 1 and x.ndim > 1 and isinstance(axis, int):
         weights = weights.reshape([-1 if a == axis % x.ndim else 1 for a in range(x.ndim)])
     weights = weights.expand(x.shape)
-    axis = _all_axes(x, axis)
-    return torch.sum(x * weights, dim=axis) / torch.sum(weights, dim=axis)
+    return _over(torch.sum, x * weights, axis) / _over(torch.sum, weights, axis)
 
 
 def _bincount_rule(x, weights=None, minlength=0, sparse=False):
@@ -223,11 +233,10 @@ def count_nonzero(x, axis=None):
     Example:
         >>> torchkeras.ops.count_nonzero([1, 0, 2])
     """
-    x = tensor(x)
-    return torch.count_nonzero(x, dim=_all_axes(x, axis)).to(torch.int32)
+    return _over(torch.sum, tensor(x) != 0, axis, dtype=torch.int32)
 
 
-@op
+@op(rule=_running_rule)
 def cumprod(x, axis=None, dtype=None):
     """Product of the elements up to each place.
 
@@ -251,7 +260,7 @@ def _running(function, x, axis, dtype):
     return function(x, axis, dtype=_dtypes.torch_dtype(dtype))
 
 
-@op
+@op(rule=_running_rule)
 def cumsum(x, axis=None, dtype=None):
     """Sum of the elements up to each place.
 
@@ -271,12 +280,12 @@ def histogram(x, bins=10, range=None):
     """How many values fall into each of equal bins, and the edges of the bins.
 
     Args:
-        x: Tensor, array, list or number.
+        x: Vector.
         bins: Number of bins.
         range: Pair of the first and the last edge; default the extremes of ``x``.
 
     Raises:
-        ValueError: if ``bins`` is not positive, or ``range`` is no pair in order.
+        ValueError: if ``x`` is no vector, ``bins`` not positive, or ``range`` no pair in order.
 
     Example:
         >>> torchkeras.ops.histogram([1.0, 2.0, 2.0, 5.0], bins=2)
@@ -285,12 +294,20 @@ def histogram(x, bins=10, range=None):
         raise TypeError(f"Argument `bins` must be of type `int`. Received: bins={bins}")
     if bins <= 0:
         raise ValueError(f"Argument `bins` should be a non-negative integer. Received: bins={bins}")
-    if range and (len(range) != 2 or range[1] < range[0]):
+    if range and len(range) != 2:
         raise ValueError(
-            "Argument `range` must be a tuple of two elements, the second one not smaller. "
-            f"Received: range={range}"
+            f"Argument `range` must be a tuple of two elements. Received: range={range}"
         )
-    x = narrow_floating(x).reshape(-1)
+    if range and range[1] < range[0]:
+        raise ValueError(
+            f"The second element of `range` must be greater than the first. Received: range={range}"
+        )
+    x = narrow_floating(x)
+    if x.ndim != 1:
+        raise ValueError(
+            f"Input tensor must be 1-dimensional. Received: input.shape={tuple(x.shape)}. "
+            "Flatten it with `ravel`."
+        )
     low, high = (
         (x.new_tensor(v) for v in range)
         if range
@@ -319,8 +336,7 @@ def logsumexp(x, axis=None, keepdims=False):
     Example:
         >>> torchkeras.ops.logsumexp([0.0, 0.0])
     """
-    x = floating(x)
-    return torch.logsumexp(x, dim=_all_axes(x, axis), keepdim=keepdims)
+    return _over(torch.logsumexp, floating(x), axis, keepdims)
 
 
 @op
@@ -340,14 +356,13 @@ def max(x, axis=None, keepdims=False, initial=None):
 
 
 def _extreme(function, either, x, axis, keepdims, initial):
-    axis = _all_axes(x, axis)
     if initial is None:
-        return function(x, dim=axis, keepdim=keepdims)
+        return _over(function, x, axis, keepdims)
     initial = as_tensor(initial, x.dtype, x.device)
     if x.numel() == 0:
         # torch has no extreme of nothing: the sum of nothing has the shape.
-        return torch.sum(x, dim=axis, keepdim=keepdims).to(x.dtype) + initial
-    return either(function(x, dim=axis, keepdim=keepdims), initial)
+        return _over(torch.sum, x, axis, keepdims).to(x.dtype) + initial
+    return either(_over(function, x, axis, keepdims), initial)
 
 
 @op
@@ -362,7 +377,7 @@ def mean(x, axis=None, keepdims=False):
     Example:
         >>> torchkeras.ops.mean([[1.0, 5.0], [3.0, 2.0]], axis=1)
     """
-    return torch.mean(floating(x), dim=axis, keepdim=keepdims)
+    return _over(torch.mean, floating(x), axis, keepdims)
 
 
 @op
@@ -417,7 +432,7 @@ def _nan_place(function, lowest, x, axis, keepdims):
         return _place(function, x, axis, keepdims)
     nans = torch.isnan(x)
     place = _place(function, torch.where(nans, lowest, x), axis, keepdims)
-    return torch.where(torch.all(nans, dim=_all_axes(x, axis), keepdim=keepdims), -1, place)
+    return torch.where(_over(torch.all, nans, axis, keepdims), -1, place)
 
 
 @op
@@ -441,7 +456,7 @@ def _filled(x, value):
     return torch.where(torch.isnan(x), value, x) if x.dtype.is_floating_point else x
 
 
-@op
+@op(rule=_running_rule)
 def nancumprod(x, axis=None, dtype=None):
     """Product of the elements up to each place, with nan as one.
 
@@ -456,7 +471,7 @@ def nancumprod(x, axis=None, dtype=None):
     return _running(torch.cumprod, _filled(x, 1.0), axis, dtype)
 
 
-@op
+@op(rule=_running_rule)
 def nancumsum(x, axis=None, dtype=None):
     """Sum of the elements up to each place, with nan as zero.
 
@@ -488,11 +503,10 @@ def nanmax(x, axis=None, keepdims=False):
 
 def _nan_extreme(function, lowest, x, axis, keepdims):
     x = tensor(x)
-    axis = _all_axes(x, axis)
-    result = function(_filled(x, lowest), dim=axis, keepdim=keepdims)
+    result = _over(function, _filled(x, lowest), axis, keepdims)
     if not x.dtype.is_floating_point:
         return result
-    return torch.where(torch.all(torch.isnan(x), dim=axis, keepdim=keepdims), math.nan, result)
+    return torch.where(_over(torch.all, torch.isnan(x), axis, keepdims), math.nan, result)
 
 
 @op
@@ -507,7 +521,7 @@ def nanmean(x, axis=None, keepdims=False):
     Example:
         >>> torchkeras.ops.nanmean([1.0, float("nan"), 3.0])
     """
-    return torch.nanmean(narrow_floating(x), dim=axis, keepdim=keepdims)
+    return _over(torch.nanmean, narrow_floating(x), axis, keepdims)
 
 
 @op
@@ -617,7 +631,7 @@ def nansum(x, axis=None, keepdims=False):
         >>> torchkeras.ops.nansum([1.0, float("nan"), 3.0])
     """
     x = _countable(x)
-    return torch.nansum(x, dim=_all_axes(x, axis), keepdim=keepdims, dtype=x.dtype)
+    return _over(torch.nansum, x, axis, keepdims, dtype=x.dtype)
 
 
 @op
@@ -637,8 +651,8 @@ def nanvar(x, axis=None, keepdims=False):
 
 def _nanvar(x, axis, keepdims):
     x = narrow_floating(x)
-    mean = torch.nanmean(x, dim=_all_axes(x, axis), keepdim=True)
-    return torch.nanmean(torch.square(x - mean), dim=axis, keepdim=keepdims)
+    mean = x if axis == () else _over(torch.nanmean, x, axis, True)
+    return _over(torch.nanmean, torch.square(x - mean), axis, keepdims)
 
 
 @op
@@ -696,8 +710,7 @@ def ptp(x, axis=None, keepdims=False):
         >>> torchkeras.ops.ptp([1.0, 5.0, 3.0])
     """
     x = tensor(x)
-    axis = _all_axes(x, axis)
-    return torch.amax(x, dim=axis, keepdim=keepdims) - torch.amin(x, dim=axis, keepdim=keepdims)
+    return _over(torch.amax, x, axis, keepdims) - _over(torch.amin, x, axis, keepdims)
 
 
 @op
@@ -759,7 +772,7 @@ def std(x, axis=None, keepdims=False):
     Example:
         >>> torchkeras.ops.std([1.0, 3.0])
     """
-    return torch.std(floating(x), dim=axis, keepdim=keepdims, correction=0)
+    return _over(torch.std, floating(x), axis, keepdims, correction=0)
 
 
 @op
@@ -775,7 +788,7 @@ def sum(x, axis=None, keepdims=False):
         >>> torchkeras.ops.sum([[1.0, 5.0], [3.0, 2.0]], axis=1)
     """
     x = _countable(x)
-    return torch.sum(x, dim=axis, keepdim=keepdims, dtype=x.dtype)
+    return _over(torch.sum, x, axis, keepdims, dtype=x.dtype)
 
 
 @op
@@ -792,6 +805,8 @@ def trace(x, offset=0, axis1=0, axis2=1):
         >>> torchkeras.ops.trace([[1.0, 2.0], [3.0, 4.0]])
     """
     x = _countable(x)
+    if axis1 % x.ndim == axis2 % x.ndim:
+        raise ValueError(f"`axis1` and `axis2` must differ. Received: axis1={axis1}, axis2={axis2}")
     return torch.sum(torch.diagonal(x, offset, axis1, axis2), -1, dtype=x.dtype)
 
 
@@ -807,4 +822,4 @@ def var(x, axis=None, keepdims=False):
     Example:
         >>> torchkeras.ops.var([1.0, 3.0])
     """
-    return torch.var(narrow_floating(x), dim=axis, keepdim=keepdims, correction=0)
+    return _over(torch.var, narrow_floating(x), axis, keepdims, correction=0)

@@ -58,3 +58,25 @@ def unified(xs, labels):
         else x
         for x, names in zip(xs, labels)
     ]
+
+
+def clamped_rule(function):
+    """A rule for a function that takes at most so many elements: a part of a long axis."""
+
+    def rule(*args, **kwargs):
+        def short(x):
+            if not isinstance(x, KerasTensor):
+                return x
+            return KerasTensor([1 if n is None else n for n in x.shape], x.dtype)
+
+        result = infer(function, args, kwargs)
+        if not any(isinstance(x, KerasTensor) and None in x.shape for x in args):
+            return result
+        try:
+            other = infer(function, [*map(short, args)], {k: short(v) for k, v in kwargs.items()})
+        except (ValueError, RuntimeError, IndexError):  # an axis of one is too short
+            return result
+        shape = [n if n == m else None for n, m in zip(result.shape, other.shape)]
+        return KerasTensor(shape, result.dtype)
+
+    return rule

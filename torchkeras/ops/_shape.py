@@ -8,7 +8,7 @@ import torch
 from torchkeras.graph._infer import infer
 from torchkeras.graph._tensor import KerasTensor
 from torchkeras.ops._convert import as_tensor, tensor
-from torchkeras.ops._op import op
+from torchkeras.ops._op import clamped, op
 from torchkeras.ops._rules import shape_of, unified
 
 
@@ -23,7 +23,9 @@ def _joined(function, xs, axis):
 
 
 def _concatenate_rule(xs, axis=0):
-    return _joined(lambda xs: torch.cat([tensor(x) for x in xs], axis), xs, axis)
+    if axis is None:
+        return infer(concatenate.__wrapped__, (xs, None), {})
+    return _joined(lambda xs: concatenate.__wrapped__(xs, axis), xs, axis)
 
 
 def _stack_rule(x, axis=0):
@@ -34,6 +36,178 @@ def _append_rule(x1, x2, axis=None):
     if axis is None:
         return infer(append.__wrapped__, (x1, x2), {})
     return _concatenate_rule([x1, x2], axis)
+
+
+def _broadcast_to_rule(x, shape):
+    return KerasTensor(tuple(shape), x.dtype)
+
+
+def _rearrange_rule(tensor, pattern, **axes_lengths):
+    return KerasTensor(_Pattern(pattern, tensor.shape, axes_lengths).result, tensor.dtype)
+
+
+class _Pattern:
+    """What a pattern means for a shape: sizes to split into, their order, the result's sizes."""
+
+    def __init__(self, pattern, shape, lengths):
+        left, arrow, right = pattern.partition("->")
+        before, after = self._groups(left), self._groups(right)
+        names, wanted = sum(before, []), sum(after, [])
+        if not arrow or sorted(names) != sorted(wanted) or len(set(names)) != len(names):
+            raise ValueError(
+                "`pattern` must name the same axes, each once, on both sides of '->'. "
+                f"Received: pattern={pattern!r}"
+            )
+        rest = len(shape) - len(before)
+        if ["..."] in before:
+            i = before.index(["..."])
+            dots = [f"...{n}" for n in range(rest + 1)]
+            before[i : i + 1] = [[d] for d in dots]
+            after = [
+                new
+                for group in after
+                for new in (
+                    [[d] for d in dots]
+                    if group == ["..."]
+                    else [sum([dots if n == "..." else [n] for n in group], [])]
+                )
+            ]
+            names, wanted = sum(before, []), sum(after, [])
+        if len(before) != len(shape):
+            raise ValueError(
+                f"`pattern` has {len(before)} axes before '->', but the tensor has shape "
+                f"{tuple(shape)}. Received: pattern={pattern!r}"
+            )
+        sizes = {}
+        for group, size in zip(before, shape):
+            sizes.update(self._sizes(group, size, lengths, pattern))
+        self.split = [sizes[n] for n in names]
+        self.order = [names.index(n) for n in wanted]
+        self.result = [
+            None if None in (s := [sizes[n] for n in group]) else math.prod(s) for group in after
+        ]
+
+    @staticmethod
+    def _groups(text):
+        """Lists of names; `1` and `()` are axes of size one without a name."""
+        parts = re.findall(r"\(([^()]*)\)|(\.\.\.|\w+)", text)
+        return [[n for n in (group or name).split() if n != "1"] for group, name in parts]
+
+    @staticmethod
+    def _sizes(group, size, lengths, pattern):
+        known = {n: lengths[n] for n in group if n in lengths}
+        unknown = [n for n in group if n not in lengths]
+        product = math.prod(known.values())
+        if size is None:
+            return {**dict.fromkeys(unknown), **known}
+        if len(unknown) > 1 or size % max(product, 1) or (not unknown and product != size):
+            raise ValueError(
+                f"Cannot split an axis of size {size} into {group} with {known}. Give all sizes "
+                f"but one, as in `rearrange(x, {pattern!r}, name=size)`."
+            )
+        return {**known, **{n: size // max(product, 1) for n in unknown}}
+
+
+def _repeat_rule(x, repeats, axis=None):
+    total = None if None in x.shape else math.prod(x.shape)
+    shape = [total] if axis is None else list(x.shape)
+    place = 0 if axis is None else axis
+    if isinstance(repeats, int):
+        repeats = [repeats]
+    if isinstance(repeats, KerasTensor):
+        shape[place] = None
+    elif len(repeats) == 1:
+        shape[place] = None if shape[place] is None else shape[place] * int(repeats[0])
+    else:
+        shape[place] = int(sum(repeats))
+    return KerasTensor(shape, x.dtype)
+
+
+def _reshape_rule(x, newshape):
+    if isinstance(newshape, KerasTensor):
+        return KerasTensor((None,) * (newshape.shape[0] if newshape.shape else 1), x.dtype)
+    newshape = (newshape,) if isinstance(newshape, int) else tuple(newshape)
+    shape = [None if size == -1 else size for size in newshape]
+    if None not in x.shape:
+        known = math.prod(size for size in shape if size is not None)
+        total = math.prod(x.shape)
+        unknown = shape.count(None)
+        if unknown > 1 or (known != total if not unknown else (known == 0 or total % known)):
+            raise ValueError(
+                "The total size of the tensor must be unchanged. "
+                f"Received: input_shape={x.shape}, newshape={newshape}"
+            )
+        shape = [total // known if size is None else size for size in shape]
+    return KerasTensor(shape, x.dtype)
+
+
+def _hsplit_rule(x, indices_or_sections):
+    return _split_rule(x, indices_or_sections, 1 if x.ndim > 1 else 0)
+
+
+def _dsplit_rule(x, indices_or_sections):
+    return _split_rule(x, indices_or_sections, 2)
+
+
+def _array_split_rule(x, indices_or_sections, axis=0):
+    if x.shape[axis] is None:
+        return _split_rule(x, indices_or_sections, axis)
+    return infer(array_split.__wrapped__, (x, indices_or_sections, axis), {})
+
+
+def _hstack_rule(xs):
+    return _joined(hstack.__wrapped__, xs, 1 if len(shape_of(xs[0])) > 1 else 0)
+
+
+def _vstack_rule(xs):
+    return _joined(vstack.__wrapped__, xs, 0 if len(shape_of(xs[0])) > 1 else None)
+
+
+def _dstack_rule(xs):
+    return _joined(dstack.__wrapped__, xs, 2 if len(shape_of(xs[0])) > 2 else None)
+
+
+def _split_rule(x, indices_or_sections, axis=0):
+    size = x.shape[axis]
+
+    def part(length):
+        shape = list(x.shape)
+        shape[axis] = length
+        return KerasTensor(shape, x.dtype)
+
+    if not isinstance(indices_or_sections, int):
+        cuts = [0, *indices_or_sections]
+        parts = [part(max(b - a, 0)) for a, b in zip(cuts, cuts[1:])]
+        return [*parts, part(None if size is None else max(size - cuts[-1], 0))]
+    _check_sections(x.shape, indices_or_sections, axis)
+    length = None if size is None else size // indices_or_sections
+    return [part(length) for _ in range(indices_or_sections)]
+
+
+def _check_sections(shape, sections, axis):
+    if shape[axis] is not None and shape[axis] % sections:
+        raise ValueError(
+            f"Received indices_or_sections={sections} (interpreted as a number of sections) and "
+            f"axis={axis}, but input dimension x.shape[{axis}]={shape[axis]} is not divisible by "
+            f"{sections}. Full input shape: x.shape={tuple(shape)}. Use `array_split` for "
+            "parts of different sizes."
+        )
+
+
+def _unstack_rule(x, num=None, axis=0):
+    if not -x.ndim <= axis < x.ndim:
+        raise ValueError(
+            f"Axis {axis} is out of range for a tensor of {x.ndim} axes. Received: axis={axis}"
+        )
+    axis = axis % x.ndim
+    n = x.shape[axis] if num is None else num
+    if n is None:
+        raise ValueError(
+            f"Cannot infer argument `num` from shape {x.shape}. Either provide a tensor with a "
+            "concrete shape in the `axis` dimension or explicitly pass the `num` argument."
+        )
+    shape = x.shape[:axis] + x.shape[axis + 1 :]
+    return [KerasTensor(shape, x.dtype) for _ in range(n)]
 
 
 @op(rule=_append_rule)
@@ -54,7 +228,7 @@ def append(x1, x2, axis=None):
     return torch.cat([x1, x2], axis)
 
 
-@op
+@op(rule=_array_split_rule)
 def array_split(x, indices_or_sections, axis=0):
     """Parts of sizes that differ by one at most.
 
@@ -77,7 +251,7 @@ def array_split(x, indices_or_sections, axis=0):
     return list(torch.tensor_split(tensor(x), indices_or_sections, axis))
 
 
-@op
+@op(rule=_broadcast_to_rule)
 def broadcast_to(x, shape):
     """The tensor repeated to a shape.
 
@@ -97,15 +271,18 @@ def concatenate(xs, axis=0):
 
     Args:
         xs: List of tensors of the same shape but for the axis.
-        axis: Axis along which they are joined.
+        axis: Axis along which they are joined; ``None`` flattens.
 
     Example:
         >>> torchkeras.ops.concatenate([[1, 2], [3]])
     """
-    return torch.cat([tensor(x) for x in xs], axis)
+    xs = [tensor(x) for x in xs]
+    if axis is None:
+        return torch.cat([x.reshape(-1) for x in xs])
+    return torch.cat(xs, axis)
 
 
-@op
+@clamped
 def diag(x, k=0):
     """The diagonal of a matrix, or the matrix with a given diagonal.
 
@@ -142,7 +319,7 @@ def diagflat(x, k=0):
     return torch.diagflat(tensor(x), k)
 
 
-@op
+@clamped
 def diagonal(x, offset=0, axis1=0, axis2=1):
     """Diagonals of matrices, along a new last axis.
 
@@ -153,7 +330,7 @@ def diagonal(x, offset=0, axis1=0, axis2=1):
         axis2: Second axis of the matrices.
 
     Raises:
-        ValueError: if ``x`` has less than two axes.
+        ValueError: if ``x`` has less than two axes, or the axes are the same.
 
     Example:
         >>> torchkeras.ops.diagonal([[1, 2], [3, 4]])
@@ -164,10 +341,12 @@ def diagonal(x, offset=0, axis1=0, axis2=1):
             "`diagonal` requires an array of at least two dimensions, "
             f"but `x` is of shape {tuple(x.shape)}. For vectors use `diag`."
         )
+    if axis1 % x.ndim == axis2 % x.ndim:
+        raise ValueError(f"`axis1` and `axis2` must differ. Received: axis1={axis1}, axis2={axis2}")
     return torch.diagonal(x, offset, axis1, axis2)
 
 
-@op
+@op(rule=_dsplit_rule)
 def dsplit(x, indices_or_sections):
     """Parts along the third axis.
 
@@ -181,7 +360,7 @@ def dsplit(x, indices_or_sections):
     return _split(tensor(x), indices_or_sections, 2)
 
 
-@op
+@op(rule=_dstack_rule)
 def dstack(xs):
     """Several tensors joined along the third axis.
 
@@ -256,7 +435,7 @@ def flipud(x):
     return torch.flipud(tensor(x))
 
 
-@op
+@op(rule=_hsplit_rule)
 def hsplit(x, indices_or_sections):
     """Parts along the second axis (of a vector the first one).
 
@@ -271,7 +450,7 @@ def hsplit(x, indices_or_sections):
     return _split(x, indices_or_sections, 1 if x.ndim > 1 else 0)
 
 
-@op
+@op(rule=_hstack_rule)
 def hstack(xs):
     """Several tensors joined along the second axis (vectors along the first one).
 
@@ -380,10 +559,6 @@ def ravel(x):
     return tensor(x).reshape(-1)
 
 
-def _rearrange_rule(tensor, pattern, **axes_lengths):
-    return KerasTensor(_Pattern(pattern, tensor.shape, axes_lengths).result, tensor.dtype)
-
-
 @op(rule=_rearrange_rule)
 def rearrange(tensor, pattern, **axes_lengths):
     """Axes reordered, merged and split as a pattern says, like ``"b (h w) c -> b h w c"``.
@@ -405,69 +580,7 @@ def rearrange(tensor, pattern, **axes_lengths):
     return x.reshape(plan.split).permute(plan.order).reshape(plan.result)
 
 
-class _Pattern:
-    """What a pattern means for a shape: sizes to split into, their order, the result's sizes."""
-
-    def __init__(self, pattern, shape, lengths):
-        left, arrow, right = pattern.partition("->")
-        before, after = self._groups(left), self._groups(right)
-        names, wanted = sum(before, []), sum(after, [])
-        if not arrow or sorted(names) != sorted(wanted) or len(set(names)) != len(names):
-            raise ValueError(
-                "`pattern` must name the same axes, each once, on both sides of '->'. "
-                f"Received: pattern={pattern!r}"
-            )
-        rest = len(shape) - len(before)
-        if ["..."] in before:
-            i = before.index(["..."])
-            dots = [f"...{n}" for n in range(rest + 1)]
-            before[i : i + 1] = [[d] for d in dots]
-            after = [
-                new
-                for group in after
-                for new in (
-                    [[d] for d in dots]
-                    if group == ["..."]
-                    else [sum([dots if n == "..." else [n] for n in group], [])]
-                )
-            ]
-            names, wanted = sum(before, []), sum(after, [])
-        if len(before) != len(shape):
-            raise ValueError(
-                f"`pattern` has {len(before)} axes before '->', but the tensor has shape "
-                f"{tuple(shape)}. Received: pattern={pattern!r}"
-            )
-        sizes = {}
-        for group, size in zip(before, shape):
-            sizes.update(self._sizes(group, size, lengths, pattern))
-        self.split = [sizes[n] for n in names]
-        self.order = [names.index(n) for n in wanted]
-        self.result = [
-            None if None in (s := [sizes[n] for n in group]) else math.prod(s) for group in after
-        ]
-
-    @staticmethod
-    def _groups(text):
-        """Lists of names; `1` and `()` are axes of size one without a name."""
-        parts = re.findall(r"\(([^()]*)\)|(\.\.\.|\w+)", text)
-        return [[n for n in (group or name).split() if n != "1"] for group, name in parts]
-
-    @staticmethod
-    def _sizes(group, size, lengths, pattern):
-        known = {n: lengths[n] for n in group if n in lengths}
-        unknown = [n for n in group if n not in lengths]
-        product = math.prod(known.values())
-        if size is None:
-            return {**dict.fromkeys(unknown), **known}
-        if len(unknown) > 1 or size % max(product, 1) or (not unknown and product != size):
-            raise ValueError(
-                f"Cannot split an axis of size {size} into {group} with {known}. Give all sizes "
-                f"but one, as in `rearrange(x, {pattern!r}, name=size)`."
-            )
-        return {**known, **{n: size // max(product, 1) for n in unknown}}
-
-
-@op
+@op(rule=_repeat_rule)
 def repeat(x, repeats, axis=None):
     """Each element several times.
 
@@ -487,22 +600,6 @@ def repeat(x, repeats, axis=None):
     return torch.repeat_interleave(x, repeats, dim=axis)
 
 
-def _reshape_rule(x, newshape):
-    newshape = (newshape,) if isinstance(newshape, int) else tuple(newshape)
-    shape = [None if size == -1 else size for size in newshape]
-    if None not in x.shape:
-        known = math.prod(size for size in shape if size is not None)
-        total = math.prod(x.shape)
-        unknown = shape.count(None)
-        if unknown > 1 or (known != total if not unknown else (known == 0 or total % known)):
-            raise ValueError(
-                "The total size of the tensor must be unchanged. "
-                f"Received: input_shape={x.shape}, newshape={newshape}"
-            )
-        shape = [total // known if size is None else size for size in shape]
-    return KerasTensor(shape, x.dtype)
-
-
 @op(rule=_reshape_rule)
 def reshape(x, newshape):
     """The same elements, in the same order, in another shape.
@@ -511,13 +608,22 @@ def reshape(x, newshape):
         x: Tensor, array, list or number.
         newshape: Sizes of the axes; one may be -1 or ``None`` and follows from the others.
 
+    Raises:
+        ValueError: if a size is negative, or two are left open.
+
     Example:
         >>> torchkeras.ops.reshape([1, 2, 3, 4], (2, -1))
     """
     x = tensor(x)
     if isinstance(newshape, int):
-        return x.reshape(newshape)
-    return x.reshape([-1 if size is None else size for size in newshape])
+        newshape = (newshape,)
+    newshape = [-1 if size is None else int(size) for size in newshape]
+    if any(size < -1 for size in newshape) or newshape.count(-1) > 1:
+        raise ValueError(
+            "`newshape` must hold sizes, of which one may be -1. "
+            f"Received: newshape={newshape} for x.shape={tuple(x.shape)}"
+        )
+    return x.reshape(newshape)
 
 
 @op
@@ -526,12 +632,14 @@ def roll(x, shift, axis=None):
 
     Args:
         x: Tensor, array, list or number.
-        shift: By how many places, a number or one for each axis.
+        shift: By how many places, a number for all axes or one for each.
         axis: Axis, or tuple of them; default all, flattened.
 
     Example:
         >>> torchkeras.ops.roll([1, 2, 3], 1)
     """
+    if isinstance(shift, int) and isinstance(axis, (tuple, list)):
+        shift = (shift,) * len(axis)
     return torch.roll(tensor(x), shift, axis)
 
 
@@ -558,33 +666,6 @@ def rot90(array, k=1, axes=(0, 1)):
     if len(axes) != 2 or axes[0] % x.ndim == axes[1] % x.ndim:
         raise ValueError(f"Invalid axes: {axes}. Axes must be a tuple of two different dimensions.")
     return torch.rot90(x, k, tuple(axes))
-
-
-def _split_rule(x, indices_or_sections, axis=0):
-    size = x.shape[axis]
-
-    def part(length):
-        shape = list(x.shape)
-        shape[axis] = length
-        return KerasTensor(shape, x.dtype)
-
-    if not isinstance(indices_or_sections, int):
-        cuts = [0, *indices_or_sections]
-        parts = [part(max(b - a, 0)) for a, b in zip(cuts, cuts[1:])]
-        return [*parts, part(None if size is None else max(size - cuts[-1], 0))]
-    _check_sections(x.shape, indices_or_sections, axis)
-    length = None if size is None else size // indices_or_sections
-    return [part(length) for _ in range(indices_or_sections)]
-
-
-def _check_sections(shape, sections, axis):
-    if shape[axis] is not None and shape[axis] % sections:
-        raise ValueError(
-            f"Received indices_or_sections={sections} (interpreted as a number of sections) and "
-            f"axis={axis}, but input dimension x.shape[{axis}]={shape[axis]} is not divisible by "
-            f"{sections}. Full input shape: x.shape={tuple(shape)}. Use `array_split` for "
-            "parts of different sizes."
-        )
 
 
 @op(rule=_split_rule)
@@ -694,11 +775,21 @@ def transpose(x, axes=None):
         x: Tensor, array, list or number.
         axes: Which axis stands at each place; default the reverse order.
 
+    Raises:
+        ValueError: if ``axes`` is no order of the axes.
+
     Example:
         >>> torchkeras.ops.transpose([[1, 2], [3, 4]])
     """
     x = tensor(x)
-    return x.permute(tuple(range(x.ndim))[::-1] if axes is None else tuple(axes))
+    if axes is None:
+        return x.permute(tuple(range(x.ndim))[::-1])
+    if sorted(a % x.ndim if x.ndim else a for a in axes) != list(range(x.ndim)):
+        raise ValueError(
+            "axes must be a list containing each of the axes of `x` once. "
+            f"Received: axes={tuple(axes)} for x.shape={tuple(x.shape)}"
+        )
+    return x.permute(tuple(axes))
 
 
 @op
@@ -729,18 +820,6 @@ def triu(x, k=0):
     return torch.triu(tensor(x), k)
 
 
-def _unstack_rule(x, num=None, axis=0):
-    axis = axis % x.ndim
-    n = x.shape[axis] if num is None else num
-    if n is None:
-        raise ValueError(
-            f"Cannot infer argument `num` from shape {x.shape}. Either provide a tensor with a "
-            "concrete shape in the `axis` dimension or explicitly pass the `num` argument."
-        )
-    shape = x.shape[:axis] + x.shape[axis + 1 :]
-    return [KerasTensor(shape, x.dtype) for _ in range(n)]
-
-
 @op(rule=_unstack_rule)
 def unstack(x, num=None, axis=0):
     """The parts of size one along an axis, without the axis, as a list.
@@ -750,13 +829,21 @@ def unstack(x, num=None, axis=0):
         num: How many there are; only needed for a symbol of unknown size.
         axis: Axis that is taken apart.
 
+    Raises:
+        ValueError: if there is no such axis, or a symbol whose size is not known.
+
     Example:
         >>> torchkeras.ops.unstack([[1, 2], [3, 4]])
     """
-    return list(torch.unbind(tensor(x), axis))
+    x = tensor(x)
+    if not -x.ndim <= axis < x.ndim:
+        raise ValueError(
+            f"Axis {axis} is out of range for a tensor of {x.ndim} axes. Received: axis={axis}"
+        )
+    return list(torch.unbind(x, axis))
 
 
-@op
+@op(rule=_split_rule)
 def vsplit(x, indices_or_sections):
     """Parts along the first axis.
 
@@ -770,7 +857,7 @@ def vsplit(x, indices_or_sections):
     return _split(tensor(x), indices_or_sections, 0)
 
 
-@op
+@op(rule=_vstack_rule)
 def vstack(xs):
     """Several tensors joined along the first axis.
 

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from torchkeras import _checks, _device, _state, optimizers, tree
+from torchkeras._configurable import Configurable
 from torchkeras.layers import _call
 from torchkeras.metrics import Mean
 from torchkeras.training import _data, _loop
@@ -54,6 +55,7 @@ class Trainer:
     _compile_loss: Any = None
     _compile_metrics: Any = None
     _history: Any = None
+    _compile_arguments: dict
 
     def __getstate__(self):
         # A history holds its model, and callbacks hold what no file can.
@@ -98,6 +100,16 @@ class Trainer:
             >>> model.compiled
             True
         """
+        given = {
+            "optimizer": optimizer,
+            "loss": loss,
+            "loss_weights": loss_weights,
+            "metrics": metrics,
+            "weighted_metrics": weighted_metrics,
+            "run_eagerly": run_eagerly,
+            "steps_per_execution": steps_per_execution,
+            "jit_compile": jit_compile,
+        }
         self._check_compile(optimizer, jit_compile, steps_per_execution)
         if optimizer is not None and is_torch_optimizer(optimizer):
             optimizer = TorchOptimizer(optimizer)
@@ -127,6 +139,7 @@ class Trainer:
             steps_per_execution=steps_per_execution,
             jit_compile=jit_compile is True,
             compiled=True,
+            _compile_arguments=given,
             stop_training=False,
             **_NOT_COPIED,
             _loss_tracker=Mean(name="loss"),
@@ -153,6 +166,11 @@ class Trainer:
             )
             return
         self.__dict__["_compiled_call_impl"] = torch.compile(self._call_impl)
+
+    def _compile_like(self, other):
+        """Compiles as another model was, with an optimizer and metrics of its own."""
+        given = {k: _copy_of(v) for k, v in other._compile_arguments.items()}
+        self.compile(**given)
 
     def _need_compiled(self, what):
         if not self.compiled:
@@ -543,6 +561,15 @@ class Trainer:
     @history.setter
     def history(self, value):
         self.__dict__["_history"] = value
+
+
+def _copy_of(value):
+    """Objects with a config made again, also in lists and dicts; anything else as it is."""
+    if isinstance(value, (list, tuple, dict)):
+        return tree.map_structure(_copy_of, value)
+    if isinstance(value, Configurable):
+        return type(value).from_config(value.get_config())
+    return value
 
 
 class _StepCache:
