@@ -9,4 +9,5 @@ import torchkeras
 
 @pytest.fixture(autouse=True)
 def _example_names(doctest_namespace):
+    torchkeras.utils.clear_session(free_memory=False)
     doctest_namespace.update(np=np, torch=torch, torchkeras=torchkeras)

@@ -223,7 +223,7 @@ class TestConfigs:
             lambda k: k.layers.LSTM(3, return_sequences=True, name="l"),
             lambda k: k.layers.Bidirectional(k.layers.GRU(3, name="g"), name="b"),
             lambda k: k.layers.BatchNormalization(momentum=0.9, name="n"),
-            lambda k: k.optimizers.Adafactor(0.1, clipnorm=1.0),
+            lambda k: k.optimizers.Adafactor(0.1, clipnorm=1.0, name="a"),
             lambda k: k.optimizers.schedules.CosineDecay(0.1, 100),
             lambda k: k.losses.MeanSquaredError(reduction="sum"),
             lambda k: k.metrics.AUC(curve="PR", name="a"),

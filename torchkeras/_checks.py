@@ -18,7 +18,7 @@ def positive_int(name, value, allow_none=False) -> Any:
     return int(value)
 
 
-def fraction(name, value):
+def fraction(name, value) -> Any:
     """``value`` if it is a number from 0 to 1, else a ValueError that names the argument."""
     if not isinstance(value, numbers.Real) or not 0 <= float(value) <= 1:
         raise ValueError(

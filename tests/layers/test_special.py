@@ -68,6 +68,38 @@ def test_moving_averages_follow():
     np.testing.assert_allclose(layer(x).detach(), layer(x, training=True).detach(), atol=1e-3)
 
 
+def _synchronized_worker(rank, world, path):
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"file://{path}/store", rank=rank, world_size=world
+    )
+    x = torch.tensor(data(6, 3))
+    part = x.chunk(world)[rank].clone().requires_grad_()
+    layer = layers.BatchNormalization(synchronized=True)
+    y = layer(part, training=True)
+    (y * y * torch.arange(3)).sum().backward()
+    torch.save((y.detach(), part.grad, layer.get_weights()), f"{path}/{rank}")
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.parametrize("world", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_synchronized_batch_normalization(world, tmp_path):
+    """The parts of a batch on several processes are normalized as the whole batch is."""
+    if world == 1:
+        _synchronized_worker(0, 1, tmp_path)
+    else:
+        torch.multiprocessing.spawn(_synchronized_worker, (world, str(tmp_path)), world)
+    found = [torch.load(tmp_path / str(i), weights_only=False) for i in range(world)]
+    x = torch.tensor(data(6, 3), requires_grad=True)
+    layer = layers.BatchNormalization()
+    y = layer(x, training=True)
+    (y * y * torch.arange(3)).sum().backward()
+    np.testing.assert_allclose(torch.cat([f[0] for f in found]), y.detach(), **TOLERANCE)
+    np.testing.assert_allclose(torch.cat([f[1] for f in found]), x.grad, atol=1e-4)
+    for weights in (f[2] for f in found):
+        for a, b in zip(weights, layer.get_weights()):
+            np.testing.assert_allclose(a, b, **TOLERANCE)
+
+
 def test_batch_of_one_value():
     """A batch with one value for each channel has variance 0, not torch's error."""
     mine, theirs = layers.BatchNormalization(), keras.layers.BatchNormalization()

@@ -1,8 +1,10 @@
 """Recurrent cells: one step of SimpleRNN, LSTM and GRU."""
 
+from typing import Any
+
 import torch
 
-from torchkeras import _checks, activations, constraints, initializers, regularizers
+from torchkeras import _checks, _device, activations, constraints, initializers, regularizers
 from torchkeras.layers._layer import Layer
 from torchkeras.random import SeedGenerator, dropout
 
@@ -16,7 +18,7 @@ class _Cell(Layer):
         self,
         units,
         activation="tanh",
-        recurrent_activation="sigmoid",
+        recurrent_activation: Any = "sigmoid",
         use_bias=True,
         kernel_initializer="glorot_uniform",
         recurrent_initializer="orthogonal",
@@ -96,12 +98,11 @@ class _Cell(Layer):
     def _initial_bias(self):
         return self.bias_initializer
 
-    def get_initial_state(self, batch_size=None):
+    def get_initial_state(self, batch_size: Any = None):
         """Zeros for the states of a batch, as a list."""
         sizes = self.state_size if isinstance(self.state_size, list) else [self.state_size]
-        like = self.kernel
-        dtype = self._compute_torch_dtype or like.dtype
-        return [torch.zeros(batch_size, n, dtype=dtype, device=like.device) for n in sizes]
+        options: Any = {"dtype": self._compute_torch_dtype, "device": _device.device_of(self)}
+        return [torch.zeros((batch_size, n), **options) for n in sizes]
 
     def get_dropout_mask(self, step_input):
         """The mask by which every step of the running sequence multiplies its input."""

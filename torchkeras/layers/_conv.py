@@ -1,5 +1,7 @@
 """Convolutions over one, two and three axes."""
 
+from typing import Any
+
 import torch.nn.functional as F
 
 from torchkeras import _checks, activations, config, constraints, initializers, regularizers
@@ -35,7 +37,7 @@ class _Conv(Layer):
     """
 
     rank: int
-    _convolve = None
+    _convolve: Any = None
     _config_optional = ()
 
     def __init__(

@@ -1,5 +1,7 @@
 """Dense, Embedding, Masking, Lambda, Identity: the layers that most models begin with."""
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 
@@ -270,7 +272,7 @@ class Masking(Layer):
         super().__init__(**kwargs)
         if isinstance(mask_value, dict):
             mask_value = _objects.deserialize_keras_object(mask_value)
-        self.mask_value = mask_value
+        self.mask_value: Any = mask_value
         self._build_at_init()
 
     def compute_mask(self, inputs, mask=None):

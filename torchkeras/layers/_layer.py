@@ -213,7 +213,7 @@ class Layer(Operation, nn.Module):
 
         Example:
             >>> torchkeras.layers.Layer().add_weight((2,), "ones", name="scale").path
-            'scale'
+            'layer/scale'
         """
         if args and isinstance(args[0], str):
             raise ValueError(

@@ -67,7 +67,7 @@ class _Merge(Layer):
         return tuple(functools.reduce(_broadcast, sizes) for sizes in zip(*shapes))
 
     def compute_mask(self, inputs, mask=None):
-        if not _checked_masks(inputs, mask):
+        if mask is None or not _checked_masks(inputs, mask):
             return None
         if any(m is None for m in mask):
             return None  # an input without a mask counts everywhere
@@ -96,8 +96,6 @@ def _shapes(input_shape, name, at_least):
 
 def _checked_masks(inputs, mask):
     """Whether there is a mask at all; an error unless there is one, or ``None``, for each input."""
-    if mask is None:
-        return False
     for name, value in (("inputs", inputs), ("mask", mask)):
         if not isinstance(value, (list, tuple)):
             raise ValueError(f"`{name}` should be a list. Received: {name}={type(value).__name__}")
@@ -304,7 +302,7 @@ class Concatenate(_Merge):
     _makes_masks = False
 
     def compute_mask(self, inputs, mask=None):
-        if not _checked_masks(inputs, mask):
+        if mask is None or not _checked_masks(inputs, mask):
             return None
         masks = []
         for x, m in zip(inputs, mask):

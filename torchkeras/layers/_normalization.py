@@ -1,6 +1,7 @@
 """Layers that normalize: over the batch, over the features of a sample."""
 
 import warnings
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -215,7 +216,8 @@ class BatchNormalization(Layer):
         return x
 
     def _reduces(self):
-        return self.synchronized and torch.distributed.is_initialized()
+        distributed = torch.distributed
+        return self.synchronized and distributed.is_available() and distributed.is_initialized()
 
     def _moments(self, x, mask):
         """Mean and biased variance of each channel, over the values that count."""
@@ -230,7 +232,7 @@ class BatchNormalization(Layer):
         weight, total = full.sum(axes), (x * full).sum(axes)
         if self._reduces():
             squares = (x.square() * full).sum(axes)
-            packed = torch.distributed.nn.all_reduce(torch.cat([weight, total, squares]))
+            packed: Any = _SumOverProcesses.apply(torch.cat([weight, total, squares]))
             weight, total, squares = packed.chunk(3)
             weight = weight.clamp(min=1.0)
             mean = total / weight
@@ -250,6 +252,20 @@ class BatchNormalization(Layer):
 
     def compute_output_shape(self, input_shape):
         return input_shape
+
+
+class _SumOverProcesses(torch.autograd.Function):
+    """The sum of a tensor over all processes; its gradient is summed in the same way."""
+
+    @staticmethod
+    def forward(ctx, x):
+        x = x.clone()
+        torch.distributed.all_reduce(x)
+        return x
+
+    @staticmethod
+    def backward(ctx, *grads):
+        return _SumOverProcesses.forward(ctx, grads[0])
 
 
 def _normalize(x, mean, variance, gamma, beta, epsilon):

@@ -1,5 +1,7 @@
 """Pooling over windows and over whole axes."""
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 
@@ -13,7 +15,7 @@ class _Pooling(Layer):
     """Base of pooling over windows; the subclasses set the rank and the function."""
 
     rank: int
-    _pool = None
+    _pool: Any = None
     _is_average = False
 
     def __init__(

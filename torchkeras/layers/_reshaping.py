@@ -61,7 +61,7 @@ class Reshape(Layer):
     def __init__(self, target_shape, **kwargs):
         super().__init__(**kwargs)
         target_shape = tuple(target_shape)
-        if not all(isinstance(n, numbers.Integral) and n >= -1 for n in target_shape):
+        if not all(isinstance(n, numbers.Integral) and int(n) >= -1 for n in target_shape):
             raise ValueError(
                 "Each dimension in `target_shape` must be a non-negative integer, or `-1` for a "
                 f"single unknown dimension. Received: target_shape={target_shape}"

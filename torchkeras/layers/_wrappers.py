@@ -1,5 +1,7 @@
 """Layers around layers: both directions of time, every step of time."""
 
+from typing import Any
+
 import torch
 
 from torchkeras import tree
@@ -183,8 +185,9 @@ class Bidirectional(Layer):
             self.backward_layer = backward_layer
         self._check_pair()
         if layer.return_sequences:  # masked steps give zeros, so that the two can be merged
-            self.forward_layer.zero_output_for_mask = True
-            self.backward_layer.zero_output_for_mask = True
+            pair: Any = (self.forward_layer, self.backward_layer)
+            for one in pair:
+                one.zero_output_for_mask = True
         self.merge_mode = merge_mode
         self.stateful = getattr(layer, "stateful", False)
         if hasattr(layer, "use_cudnn"):  # no part of the config

@@ -1,7 +1,6 @@
 """clone_model: the same structure with weights of its own."""
 
 from torchkeras import tree
-from torchkeras.graph._operation import FunctionOperation
 from torchkeras.graph._tensor import KerasTensor
 from torchkeras.layers._input import Input, InputLayer
 from torchkeras.layers._layer import Layer
@@ -137,10 +136,8 @@ def _clone_graph(model, input_tensors, copy_of, call_function):
             )
 
     def call(operation, args, kwargs):
-        if isinstance(operation, Layer):
-            new = copy_of(operation)
-        else:
-            new = FunctionOperation(operation.function, name=operation.name)
+        # A function has no weights to make anew: it is called once more.
+        new = copy_of(operation) if isinstance(operation, Layer) else operation
         if call_function is not None:
             return call_function(new, *args, **kwargs)
         return new(*args, **kwargs)

@@ -19,6 +19,7 @@ def add(x1, x2):
 
     Example:
         >>> torchkeras.ops.add([1.0, 2.0], 3)
+        tensor([4., 5.])
     """
     return torch.add(*pair(x1, x2))
 
@@ -40,6 +41,7 @@ def allclose(x1, x2, rtol=1e-05, atol=1e-08, equal_nan=False):
 
     Example:
         >>> torchkeras.ops.allclose([1.0, 2.0], [1.0, 2.0 + 1e-9])
+        tensor(True)
     """
     return torch.all(isclose.__wrapped__(x1, x2, rtol, atol, equal_nan))
 
@@ -54,6 +56,7 @@ def arctan2(x1, x2):
 
     Example:
         >>> torchkeras.ops.arctan2([1.0, 0.0], [0.0, -1.0])
+        tensor([1.5708, 3.1416])
     """
     return torch.arctan2(*promoted(x1, x2, least=(float,)))
 
@@ -68,6 +71,7 @@ def bitwise_and(x, y):
 
     Example:
         >>> torchkeras.ops.bitwise_and([6], [3])
+        tensor([2], dtype=torch.int32)
     """
     return torch.bitwise_and(*pair(x, y))
 
@@ -82,6 +86,7 @@ def bitwise_left_shift(x, y):
 
     Example:
         >>> torchkeras.ops.bitwise_left_shift([3], [2])
+        tensor([12], dtype=torch.int32)
     """
     return torch.bitwise_left_shift(*pair(x, y))
 
@@ -96,6 +101,7 @@ def bitwise_or(x, y):
 
     Example:
         >>> torchkeras.ops.bitwise_or([6], [3])
+        tensor([7], dtype=torch.int32)
     """
     return torch.bitwise_or(*pair(x, y))
 
@@ -110,6 +116,7 @@ def bitwise_right_shift(x, y):
 
     Example:
         >>> torchkeras.ops.bitwise_right_shift([12], [2])
+        tensor([3], dtype=torch.int32)
     """
     return torch.bitwise_right_shift(*pair(x, y))
 
@@ -124,6 +131,7 @@ def bitwise_xor(x, y):
 
     Example:
         >>> torchkeras.ops.bitwise_xor([6], [3])
+        tensor([5], dtype=torch.int32)
     """
     return torch.bitwise_xor(*pair(x, y))
 
@@ -138,6 +146,7 @@ def divide(x1, x2):
 
     Example:
         >>> torchkeras.ops.divide([1, 4], 2)
+        tensor([0.5000, 2.0000])
     """
     x1, x2 = pair(x1, x2)
     return torch.divide(floating(x1), floating(x2)) if _integers(x1, x2) else torch.divide(x1, x2)
@@ -158,6 +167,7 @@ def divide_no_nan(x1, x2):
 
     Example:
         >>> torchkeras.ops.divide_no_nan([1.0, 4.0], [0.0, 2.0])
+        tensor([0., 2.])
     """
     x1, x2 = promoted(x1, x2, least=(float,))
     zero = x2 == 0
@@ -174,6 +184,7 @@ def equal(x1, x2):
 
     Example:
         >>> torchkeras.ops.equal([1, 2], 2)
+        tensor([False,  True])
     """
     return torch.eq(*pair(x1, x2))
 
@@ -188,6 +199,7 @@ def floor_divide(x1, x2):
 
     Example:
         >>> torchkeras.ops.floor_divide([7, -7], 2)
+        tensor([ 3, -4], dtype=torch.int32)
     """
     return torch.floor_divide(*promoted(x1, x2))
 
@@ -202,6 +214,7 @@ def fmax(x1, x2):
 
     Example:
         >>> torchkeras.ops.fmax([1.0, float("nan")], 0.5)
+        tensor([1.0000, 0.5000])
     """
     return torch.fmax(*promoted(x1, x2))
 
@@ -216,6 +229,7 @@ def fmin(x1, x2):
 
     Example:
         >>> torchkeras.ops.fmin([1.0, float("nan")], 0.5)
+        tensor([0.5000, 0.5000])
     """
     return torch.fmin(*promoted(x1, x2))
 
@@ -230,6 +244,7 @@ def fmod(x1, x2):
 
     Example:
         >>> torchkeras.ops.fmod([7, -7], 3)
+        tensor([ 1, -1], dtype=torch.int32)
     """
     return torch.fmod(*_no_booleans(x1, x2))
 
@@ -252,6 +267,7 @@ def gcd(x1, x2):
 
     Example:
         >>> torchkeras.ops.gcd([12, 7], 18)
+        tensor([6, 1], dtype=torch.int32)
     """
     return torch.gcd(*pair(x1, x2))
 
@@ -266,6 +282,7 @@ def greater(x1, x2):
 
     Example:
         >>> torchkeras.ops.greater([1, 2, 3], 2)
+        tensor([False, False,  True])
     """
     return torch.gt(*pair(x1, x2))
 
@@ -280,6 +297,7 @@ def greater_equal(x1, x2):
 
     Example:
         >>> torchkeras.ops.greater_equal([1, 2, 3], 2)
+        tensor([False,  True,  True])
     """
     return torch.ge(*pair(x1, x2))
 
@@ -294,6 +312,7 @@ def heaviside(x1, x2):
 
     Example:
         >>> torchkeras.ops.heaviside([-1.0, 0.0, 2.0], 0.5)
+        tensor([0.0000, 0.5000, 1.0000])
     """
     x1, x2 = promoted(x1, x2)
     if x1.dtype is not torch.bool:
@@ -311,6 +330,7 @@ def hypot(x1, x2):
 
     Example:
         >>> torchkeras.ops.hypot([3.0], [4.0])
+        tensor([5.])
     """
     return torch.hypot(*promoted(x1, x2, least=(float,)))
 
@@ -328,8 +348,10 @@ def isclose(x1, x2, rtol=1e-05, atol=1e-08, equal_nan=False):
 
     Example:
         >>> torchkeras.ops.isclose([1.0, 2.0], [1.0, 2.1])
+        tensor([ True, False])
     """
-    return torch.isclose(*promoted(x1, x2, least=(float,)), rtol, atol, equal_nan)
+    x1, x2 = promoted(x1, x2, least=(float,))
+    return torch.isclose(x1, x2, rtol, atol, equal_nan)
 
 
 @elementwise
@@ -342,6 +364,7 @@ def lcm(x1, x2):
 
     Example:
         >>> torchkeras.ops.lcm([4, 7], 6)
+        tensor([12, 42], dtype=torch.int32)
     """
     return torch.lcm(*pair(x1, x2))
 
@@ -364,6 +387,7 @@ def ldexp(x1, x2):
 
     Example:
         >>> torchkeras.ops.ldexp([1.5], [3])
+        tensor([12.])
     """
     x1, x2 = promoted(x1, least=(float,))[0], tensor(x2)
     if x2.dtype.is_floating_point or x2.dtype.is_complex or x2.dtype is torch.bool:
@@ -383,6 +407,7 @@ def left_shift(x, y):
 
     Example:
         >>> torchkeras.ops.left_shift([3], [2])
+        tensor([12], dtype=torch.int32)
     """
     return torch.bitwise_left_shift(*pair(x, y))
 
@@ -397,6 +422,7 @@ def less(x1, x2):
 
     Example:
         >>> torchkeras.ops.less([1, 2, 3], 2)
+        tensor([ True, False, False])
     """
     return torch.lt(*pair(x1, x2))
 
@@ -411,6 +437,7 @@ def less_equal(x1, x2):
 
     Example:
         >>> torchkeras.ops.less_equal([1, 2, 3], 2)
+        tensor([ True,  True, False])
     """
     return torch.le(*pair(x1, x2))
 
@@ -425,6 +452,7 @@ def logaddexp(x1, x2):
 
     Example:
         >>> torchkeras.ops.logaddexp([0.0], [0.0])
+        tensor([0.6931])
     """
     return torch.logaddexp(*promoted(x1, x2, least=(float,)))
 
@@ -439,6 +467,7 @@ def logaddexp2(x1, x2):
 
     Example:
         >>> torchkeras.ops.logaddexp2([0.0], [0.0])
+        tensor([1.])
     """
     return torch.logaddexp2(*promoted(x1, x2, least=(float,)))
 
@@ -453,6 +482,7 @@ def logical_and(x1, x2):
 
     Example:
         >>> torchkeras.ops.logical_and([True, True], [True, False])
+        tensor([ True, False])
     """
     return torch.logical_and(*pair(x1, x2))
 
@@ -467,6 +497,7 @@ def logical_or(x1, x2):
 
     Example:
         >>> torchkeras.ops.logical_or([False, True], [False, False])
+        tensor([False,  True])
     """
     return torch.logical_or(*pair(x1, x2))
 
@@ -481,6 +512,7 @@ def logical_xor(x1, x2):
 
     Example:
         >>> torchkeras.ops.logical_xor([True, True], [True, False])
+        tensor([False,  True])
     """
     return torch.logical_xor(*pair(x1, x2))
 
@@ -495,6 +527,7 @@ def maximum(x1, x2):
 
     Example:
         >>> torchkeras.ops.maximum([1.0, 3.0], 2)
+        tensor([2., 3.])
     """
     return torch.maximum(*promoted(x1, x2))
 
@@ -509,6 +542,7 @@ def minimum(x1, x2):
 
     Example:
         >>> torchkeras.ops.minimum([1.0, 3.0], 2)
+        tensor([1., 2.])
     """
     return torch.minimum(*promoted(x1, x2))
 
@@ -523,6 +557,7 @@ def mod(x1, x2):
 
     Example:
         >>> torchkeras.ops.mod([7, -7], 3)
+        tensor([1, 2], dtype=torch.int32)
     """
     return torch.remainder(*_no_booleans(x1, x2))
 
@@ -537,6 +572,7 @@ def multiply(x1, x2):
 
     Example:
         >>> torchkeras.ops.multiply([1.0, 2.0], 3)
+        tensor([3., 6.])
     """
     return torch.multiply(*pair(x1, x2))
 
@@ -551,6 +587,7 @@ def nextafter(x1, x2):
 
     Example:
         >>> torchkeras.ops.nextafter([1.0], [2.0]) > 1
+        tensor([True])
     """
     x1, x2 = promoted(x1, x2, least=(float,))
     # Half types have no kernel: the next of the wider type, rounded.
@@ -568,6 +605,7 @@ def not_equal(x1, x2):
 
     Example:
         >>> torchkeras.ops.not_equal([1, 2], 2)
+        tensor([ True, False])
     """
     return torch.ne(*pair(x1, x2))
 
@@ -582,6 +620,7 @@ def polar(abs_, angle):
 
     Example:
         >>> torchkeras.ops.polar([2.0], [0.0])
+        tensor([2.+0.j])
     """
     abs_, angle = pair(floating(abs_), floating(angle))
     return torch.polar(*torch.broadcast_tensors(abs_, angle))
@@ -597,6 +636,7 @@ def power(x1, x2):
 
     Example:
         >>> torchkeras.ops.power([2.0, 3.0], 2)
+        tensor([4., 9.])
     """
     return torch.pow(*pair(x1, x2))
 
@@ -611,6 +651,7 @@ def right_shift(x, y):
 
     Example:
         >>> torchkeras.ops.right_shift([12], [2])
+        tensor([3], dtype=torch.int32)
     """
     return torch.bitwise_right_shift(*pair(x, y))
 
@@ -625,6 +666,7 @@ def subtract(x1, x2):
 
     Example:
         >>> torchkeras.ops.subtract([1.0, 2.0], 3)
+        tensor([-2., -1.])
     """
     x1, x2 = pair(x1, x2)
     if x1.dtype is torch.bool or x2.dtype is torch.bool:  # torch subtracts no booleans
@@ -643,6 +685,7 @@ def true_divide(x1, x2):
 
     Example:
         >>> torchkeras.ops.true_divide([1, 4], 2)
+        tensor([0.5000, 2.0000])
     """
     x1, x2 = pair(x1, x2)
     return torch.divide(floating(x1), floating(x2)) if _integers(x1, x2) else torch.divide(x1, x2)

@@ -34,6 +34,7 @@ def associative_scan(f, elems, reverse=False, axis=0):
 
     Example:
         >>> torchkeras.ops.associative_scan(torch.add, torch.tensor([1, 2, 3]))
+        tensor([1, 3, 6])
     """
     _check_callable("f", f)
     leaves = [tensor(x) for x in tree.flatten(elems)]
@@ -81,6 +82,7 @@ def cond(pred, true_fn, false_fn):
 
     Example:
         >>> torchkeras.ops.cond(torch.tensor(True), lambda: 1, lambda: 2)
+        1
     """
     if pred:
         return true_fn()
@@ -97,6 +99,7 @@ def custom_gradient(f):
     Example:
         >>> double = torchkeras.ops.custom_gradient(lambda x: (x * 2, lambda g: g * 2))
         >>> double(torch.tensor(3.0))
+        tensor(6.)
     """
 
     @functools.wraps(f)
@@ -149,6 +152,7 @@ def fori_loop(lower, upper, body_fun, init_val):
 
     Example:
         >>> torchkeras.ops.fori_loop(0, 4, lambda i, total: total + i, torch.tensor(0))
+        tensor(6)
     """
     value = init_val
     for i in range(int(lower), int(upper)):
@@ -166,6 +170,7 @@ def map(f, xs):
 
     Example:
         >>> torchkeras.ops.map(lambda x: x * 2, torch.tensor([1, 2]))
+        tensor([2, 4])
     """
     _check_callable("f", f)
     leaves = [torch.unbind(tensor(x)) for x in tree.flatten(xs)]
@@ -198,6 +203,7 @@ def scan(f, init, xs=None, length=None, reverse=False, unroll=1):
 
     Example:
         >>> torchkeras.ops.scan(lambda c, x: (c + x, c), torch.tensor(0), torch.tensor([1, 2]))
+        (tensor(3), tensor([0, 1]))
     """
     _check_callable("f", f)
     if not isinstance(unroll, bool) and (not isinstance(unroll, int) or unroll < 1):
@@ -235,6 +241,7 @@ def switch(index, branches, *operands):
 
     Example:
         >>> torchkeras.ops.switch(1, [torch.neg, torch.square], torch.tensor(3))
+        tensor(9)
     """
     return branches[min(max(int(index), 0), len(branches) - 1)](*operands)
 
@@ -252,6 +259,7 @@ def vectorize(pyfunc, *, excluded=None, signature=None):
 
     Example:
         >>> torchkeras.ops.vectorize(lambda a, b: torch.where(a > b, a, b))([1, 5], [3, 3])
+        tensor([3, 5], dtype=torch.int32)
     """
     excluded = set(excluded or ())
     core = None
@@ -297,6 +305,7 @@ def vectorized_map(function, elements):
 
     Example:
         >>> torchkeras.ops.vectorized_map(lambda x: x * 2, torch.tensor([1, 2]))
+        tensor([2, 4])
     """
     elements = tree.map_structure(tensor, elements)
     return torch.vmap(function)(elements)
@@ -319,6 +328,7 @@ def while_loop(cond, body, loop_vars, maximum_iterations=None):
 
     Example:
         >>> torchkeras.ops.while_loop(lambda i: i < 3, lambda i: i + 1, torch.tensor(0))
+        tensor(3)
     """
     alone = not isinstance(loop_vars, (tuple, list))
     variables = tree.map_structure(tensor, (loop_vars,) if alone else tuple(loop_vars))

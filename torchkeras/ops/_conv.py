@@ -79,6 +79,8 @@ def adaptive_average_pool(inputs, output_size, data_format=None):
 
     Example:
         >>> torchkeras.ops.adaptive_average_pool(torch.arange(4.0).reshape(1, 4, 1), 2)
+        tensor([[[0.5000],
+                 [2.5000]]])
     """
     x, rank, last = _images(floating(inputs), data_format)
     sizes = _checks.sizes("output_size", output_size, rank)
@@ -96,6 +98,8 @@ def adaptive_max_pool(inputs, output_size, data_format=None):
 
     Example:
         >>> torchkeras.ops.adaptive_max_pool(torch.arange(4.0).reshape(1, 4, 1), 2)
+        tensor([[[1.],
+                 [3.]]])
     """
     x, rank, last = _images(floating(inputs), data_format)
     sizes = _checks.sizes("output_size", output_size, rank)
@@ -116,6 +120,8 @@ def average_pool(inputs, pool_size, strides=None, padding="valid", data_format=N
 
     Example:
         >>> torchkeras.ops.average_pool(torch.arange(4.0).reshape(1, 4, 1), 2)
+        tensor([[[0.5000],
+                 [2.5000]]])
     """
     x, rank, last = _images(floating(inputs), data_format)
     window, strides, pairs = _windows(x, rank, pool_size, strides, padding)
@@ -154,6 +160,7 @@ def conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_
 
     Example:
         >>> torchkeras.ops.conv(torch.ones(1, 4, 2), torch.ones(3, 2, 5)).shape
+        torch.Size([1, 2, 5])
     """
     inputs, kernel = promoted(inputs, kernel, least=(float,))
     x, rank, last = _images(inputs, data_format)
@@ -203,6 +210,7 @@ def conv_transpose(
 
     Example:
         >>> torchkeras.ops.conv_transpose(torch.ones(1, 4, 2), torch.ones(3, 5, 2), 2).shape
+        torch.Size([1, 9, 5])
     """
     inputs, kernel = promoted(inputs, kernel, least=(float,))
     x, rank, last = _images(inputs, data_format)
@@ -254,6 +262,7 @@ def depthwise_conv(inputs, kernel, strides=1, padding="valid", data_format=None,
 
     Example:
         >>> torchkeras.ops.depthwise_conv(torch.ones(1, 4, 2), torch.ones(3, 2, 1)).shape
+        torch.Size([1, 2, 2])
     """
     return _depthwise(inputs, kernel, strides, padding, data_format, dilation_rate)
 
@@ -264,6 +273,11 @@ def _depthwise(inputs, kernel, strides, padding, data_format, dilation_rate):
     _check_kernel(kernel, rank)
     weight = kernel.flatten(-2)[..., None].permute(rank, rank + 1, *range(rank))
     groups = kernel.shape[-2]
+    if x.shape[1] != groups:
+        raise ValueError(
+            "The number of input channels must match the kernel's last axis but one. "
+            f"Received: {x.shape[1]} input channels, kernel.shape={tuple(kernel.shape)}"
+        )
     y = _convolved(x, weight, strides, padding, dilation_rate, groups, rank)
     return _given_back(y, last)
 
@@ -282,8 +296,13 @@ def fold(x, output_size, kernel_size, dilation=1, padding=0, stride=1):
 
     Example:
         >>> torchkeras.ops.fold(torch.ones(1, 4, 1), (2, 2), 2)
+        tensor([[[[1., 1.],
+                  [1., 1.]]]])
     """
-    return F.fold(floating(x), output_size, kernel_size, dilation, padding, stride)
+    x = floating(x)
+    if x.ndim != 3:
+        raise ValueError(f"Input must be a 3D tensor. Received: input.shape={tuple(x.shape)}")
+    return F.fold(x, output_size, kernel_size, dilation, padding, stride)
 
 
 @op
@@ -299,6 +318,8 @@ def max_pool(inputs, pool_size, strides=None, padding="valid", data_format=None)
 
     Example:
         >>> torchkeras.ops.max_pool(torch.arange(4.0).reshape(1, 4, 1), 2)
+        tensor([[[1.],
+                 [3.]]])
     """
     x, rank, last = _images(tensor(inputs), data_format)
     window, strides, pairs = _windows(x, rank, pool_size, strides, padding)
@@ -334,7 +355,9 @@ def separable_conv(
         ValueError: if shapes or options do not fit.
 
     Example:
-        >>> torchkeras.ops.separable_conv(torch.ones(1, 4, 2), torch.ones(3, 2, 1), torch.ones(1, 2, 5)).shape
+        >>> kernels = torch.ones(3, 2, 1), torch.ones(1, 2, 5)
+        >>> torchkeras.ops.separable_conv(torch.ones(1, 4, 2), *kernels).shape
+        torch.Size([1, 2, 5])
     """
     y = _depthwise(inputs, depthwise_kernel, strides, padding, data_format, dilation_rate)
     y, pointwise = promoted(y, pointwise_kernel, least=(float,))
@@ -356,5 +379,6 @@ def unfold(x, kernel_size, dilation=1, padding=0, stride=1):
 
     Example:
         >>> torchkeras.ops.unfold(torch.ones(1, 1, 3, 3), 2).shape
+        torch.Size([1, 4, 4])
     """
     return F.unfold(floating(x), kernel_size, dilation, padding, stride)

@@ -18,9 +18,11 @@ def as_tensor(x, dtype=None, device=None):
     if isinstance(x, Tensor):
         return _dtypes.to_tensor(x, dtype, device)
     if dtype is None:
-        if isinstance(x, int) and not -(2**31) <= x < 2**31:
+        if isinstance(x, float):  # numpy's float64 is a Python float too
+            x = float(x)
+        elif isinstance(x, int) and not -(2**31) <= x < 2**31:
             dtype = "int64"
-        elif isinstance(x, (np.ndarray, np.generic)) and not isinstance(x, float):
+        elif isinstance(x, (np.ndarray, np.generic)):
             name = x.dtype.name
             if name == "uint64":
                 raise ValueError(

@@ -1,4 +1,4 @@
-"""Making tensors, and what they are."""
+"""Making tensors, casting them, and what they are."""
 
 import math
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from torchkeras import _device, _dtypes, config
 from torchkeras.graph._tensor import KerasTensor
-from torchkeras.ops._convert import as_tensor, promoted, tensor
+from torchkeras.ops._convert import as_tensor, floating, promoted, tensor
 from torchkeras.ops._op import op
 from torchkeras.ops._rules import broadcast, shape_of
 
@@ -64,6 +64,7 @@ def arange(start, stop=None, step=None, dtype=None):
 
     Example:
         >>> torchkeras.ops.arange(3), torchkeras.ops.arange(1, 2, 0.5)
+        (tensor([0, 1, 2], dtype=torch.int32), tensor([1.0000, 1.5000]))
     """
     if dtype is None:
         given = [v for v in (start, stop, step) if v is not None]
@@ -87,6 +88,7 @@ def array(x, dtype=None):
 
     Example:
         >>> torchkeras.ops.array([1.0, 2.0])
+        tensor([1., 2.])
     """
     return as_tensor(x, dtype)
 
@@ -100,6 +102,7 @@ def bartlett(x):
 
     Example:
         >>> torchkeras.ops.bartlett(5)
+        tensor([0.0000, 0.5000, 1.0000, 0.5000, 0.0000])
     """
     return _window(torch.bartlett_window, x)
 
@@ -118,6 +121,7 @@ def blackman(x):
 
     Example:
         >>> torchkeras.ops.blackman(3)
+        tensor([-2.9802e-08,  1.0000e+00, -2.9802e-08])
     """
     return _window(torch.blackman_window, x)
 
@@ -133,6 +137,7 @@ def convert_to_numpy(x):
 
     Example:
         >>> torchkeras.ops.convert_to_numpy(torch.ones(2))
+        array([1., 1.], dtype=float32)
     """
     if isinstance(x, (list, tuple)):
         return np.array([convert_to_numpy(v) for v in x])
@@ -163,6 +168,7 @@ def convert_to_tensor(x, dtype=None, sparse=None, ragged=None):
 
     Example:
         >>> torchkeras.ops.convert_to_tensor([1, 2], dtype="float32")
+        tensor([1., 2.])
     """
     if sparse:
         raise ValueError("`sparse=True` is not supported with torch backend. Leave it out.")
@@ -179,6 +185,7 @@ def dtype(x):
 
     Example:
         >>> torchkeras.ops.dtype(torch.ones(1))
+        'float32'
     """
     if isinstance(x, KerasTensor):
         return x.dtype
@@ -195,6 +202,7 @@ def empty(shape, dtype=None):
 
     Example:
         >>> torchkeras.ops.empty((2, 3)).shape
+        torch.Size([2, 3])
     """
     return _made(torch.empty, shape, dtype)
 
@@ -209,6 +217,7 @@ def empty_like(x, dtype=None):
 
     Example:
         >>> torchkeras.ops.empty_like(torch.ones(2)).shape
+        torch.Size([2])
     """
     return torch.empty_like(tensor(x), dtype=dtype and _dtypes.torch_dtype(dtype))
 
@@ -225,6 +234,8 @@ def eye(N, M=None, k=0, dtype=None):
 
     Example:
         >>> torchkeras.ops.eye(2, 3, k=1)
+        tensor([[0., 1., 0.],
+                [0., 0., 1.]])
     """
     columns = N if M is None else M
     dtype = _dtypes.torch_dtype(dtype or config.floatx())
@@ -246,6 +257,7 @@ def full(shape, fill_value, dtype=None):
 
     Example:
         >>> torchkeras.ops.full((2,), 7.0)
+        tensor([7., 7.])
     """
     if isinstance(fill_value, (bool, int, float, complex)):
         return _made(torch.full, shape, dtype, fill_value)
@@ -264,6 +276,7 @@ def full_like(x, fill_value, dtype=None):
 
     Example:
         >>> torchkeras.ops.full_like(torch.ones(2), 7.0)
+        tensor([7., 7.])
     """
     x = tensor(x)
     value = as_tensor(fill_value, dtype or x.dtype, x.device)
@@ -284,6 +297,7 @@ def geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
 
     Example:
         >>> torchkeras.ops.geomspace(1.0, 1000.0, 4)
+        tensor([   1.,   10.,  100., 1000.])
     """
     start, stop = promoted(start, stop, least=(float,))
     logs = _spaced(torch.log10(start.abs()), torch.log10(stop.abs()), num, endpoint)
@@ -318,6 +332,7 @@ def hamming(x):
 
     Example:
         >>> torchkeras.ops.hamming(3)
+        tensor([0.0800, 1.0000, 0.0800])
     """
     return _window(torch.hamming_window, x)
 
@@ -331,6 +346,7 @@ def hanning(x):
 
     Example:
         >>> torchkeras.ops.hanning(3)
+        tensor([0., 1., 0.])
     """
     return _window(torch.hann_window, x)
 
@@ -345,6 +361,8 @@ def identity(n, dtype=None):
 
     Example:
         >>> torchkeras.ops.identity(2)
+        tensor([[1., 0.],
+                [0., 1.]])
     """
     dtype = _dtypes.torch_dtype(dtype or config.floatx())
     return torch.eye(n, dtype=dtype, device=_device.default_device())
@@ -358,6 +376,7 @@ def is_tensor(x):
 
     Example:
         >>> torchkeras.ops.is_tensor(torch.ones(1)), torchkeras.ops.is_tensor([1.0])
+        (True, False)
     """
     return isinstance(x, Tensor)
 
@@ -372,6 +391,7 @@ def kaiser(x, beta):
 
     Example:
         >>> torchkeras.ops.kaiser(3, 2.0)
+        tensor([0.4387, 1.0000, 0.4387])
     """
     return _window(torch.kaiser_window, x, beta=float(beta))
 
@@ -391,6 +411,7 @@ def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis
 
     Example:
         >>> torchkeras.ops.linspace(0.0, 1.0, 3)
+        tensor([0.0000, 0.5000, 1.0000])
     """
     start, stop = promoted(start, stop, least=(float,))
     values = _finish(_spaced(start, stop, num, endpoint), dtype, axis)
@@ -413,6 +434,7 @@ def logspace(start, stop, num=50, endpoint=True, base=10, dtype=None, axis=0):
 
     Example:
         >>> torchkeras.ops.logspace(0.0, 2.0, 3)
+        tensor([  1.,  10., 100.])
     """
     start, stop = promoted(start, stop, least=(float,))
     return _finish(torch.pow(base, _spaced(start, stop, num, endpoint)), dtype, axis)
@@ -431,6 +453,9 @@ def meshgrid(*x, indexing="xy"):
 
     Example:
         >>> torchkeras.ops.meshgrid([1, 2], [3, 4])
+        [tensor([[1, 2],
+                [1, 2]], dtype=torch.int32), tensor([[3, 3],
+                [4, 4]], dtype=torch.int32)]
     """
     if indexing not in ("xy", "ij"):
         raise ValueError(
@@ -447,6 +472,7 @@ def ndim(x):
 
     Example:
         >>> torchkeras.ops.ndim([[1.0]])
+        2
     """
     return x.ndim if isinstance(x, KerasTensor) else tensor(x).ndim
 
@@ -461,6 +487,7 @@ def ones(shape, dtype=None):
 
     Example:
         >>> torchkeras.ops.ones((2,))
+        tensor([1., 1.])
     """
     return _made(torch.ones, shape, dtype)
 
@@ -475,6 +502,7 @@ def ones_like(x, dtype=None):
 
     Example:
         >>> torchkeras.ops.ones_like([1, 2])
+        tensor([1, 1], dtype=torch.int32)
     """
     return torch.ones_like(tensor(x), dtype=dtype and _dtypes.torch_dtype(dtype))
 
@@ -487,6 +515,7 @@ def shape(x):
 
     Example:
         >>> torchkeras.ops.shape(torch.ones(2, 3)), torchkeras.ops.shape(torchkeras.Input((3,)))
+        ((2, 3), (None, 3))
     """
     return x.shape if isinstance(x, KerasTensor) else tuple(tensor(x).shape)
 
@@ -500,6 +529,7 @@ def size(x):
 
     Example:
         >>> torchkeras.ops.size([[1, 2, 3]])
+        tensor(3)
     """
     x = tensor(x)
     return torch.tensor(x.numel(), device=x.device)
@@ -517,6 +547,8 @@ def tri(N, M=None, k=0, dtype=None):
 
     Example:
         >>> torchkeras.ops.tri(2, 3)
+        tensor([[1., 0., 0.],
+                [1., 1., 0.]])
     """
     device = _device.default_device()
     rows = torch.arange(N, device=device)
@@ -534,6 +566,7 @@ def zeros(shape, dtype=None):
 
     Example:
         >>> torchkeras.ops.zeros((2,))
+        tensor([0., 0.])
     """
     return _made(torch.zeros, shape, dtype)
 
@@ -548,5 +581,131 @@ def zeros_like(x, dtype=None):
 
     Example:
         >>> torchkeras.ops.zeros_like([1, 2])
+        tensor([0, 0], dtype=torch.int32)
     """
     return torch.zeros_like(tensor(x), dtype=dtype and _dtypes.torch_dtype(dtype))
+
+
+@op
+def cast(x, dtype):
+    """The values in another element type.
+
+    Args:
+        x: Tensor, array, list or number.
+        dtype: Name of the type.
+
+    Example:
+        >>> torchkeras.ops.cast([1.5, 2.0], "int32")
+        tensor([1, 2], dtype=torch.int32)
+    """
+    return as_tensor(x, dtype)
+
+
+@op
+def copy(x):
+    """A copy in memory of its own.
+
+    Args:
+        x: Tensor, array, list or number.
+
+    Example:
+        >>> torchkeras.ops.copy([1.0, 2.0])
+        tensor([1., 2.])
+    """
+    return torch.clone(tensor(x))
+
+
+@op
+def saturate_cast(x, dtype):
+    """The values in another element type; those that it cannot hold become its bounds.
+
+    Args:
+        x: Tensor, array, list or number.
+        dtype: Name of the type.
+
+    Example:
+        >>> torchkeras.ops.saturate_cast([-1.0, 300.0], "uint8")
+        tensor([  0, 255], dtype=torch.uint8)
+    """
+    x, dtype = tensor(x), _dtypes.torch_dtype(dtype)
+    if dtype is torch.bool or dtype.is_complex:
+        return x.to(dtype)
+    own, wanted = _bounds(x.dtype), _bounds(dtype)
+    low, high = max(own[0], wanted[0]), min(own[1], wanted[1])
+    if x.dtype is torch.bool or (low, high) == own:
+        return x.to(dtype)
+    if x.dtype.is_floating_point and not dtype.is_floating_point:
+        # The bounds may not be floats: compare with the rounded ones, then put the exact ones.
+        cut = torch.where(x >= high, high, x.clamp(min=low).nan_to_num().to(torch.int64))
+        return torch.where(x >= high, high, cut).to(dtype) if high < 2**63 else cut.to(dtype)
+    return x.clamp(low, high).to(dtype)
+
+
+def _bounds(dtype):
+    if dtype is torch.bool:
+        return 0, 1
+    info = torch.finfo(dtype) if dtype.is_floating_point else torch.iinfo(dtype)
+    return info.min, info.max
+
+
+@op
+def stop_gradient(variable):
+    """The same values, through which no gradient flows.
+
+    Args:
+        variable: Tensor.
+
+    Example:
+        >>> torchkeras.ops.stop_gradient(torch.ones(2, requires_grad=True))
+        tensor([1., 1.])
+    """
+    return tensor(variable).detach()
+
+
+@op
+def view(x, dtype=None):
+    """The same memory read as another element type.
+
+    Args:
+        x: Tensor, array, list or number.
+        dtype: Name of the type; its size may change the last axis. Default floatx.
+
+    Example:
+        >>> torchkeras.ops.view(torch.ones(1), "int32")
+        tensor([1065353216], dtype=torch.int32)
+    """
+    return tensor(x).view(_dtypes.torch_dtype(dtype or config.floatx()))
+
+
+@op
+def view_as_complex(x):
+    """Pairs along the last axis as complex numbers.
+
+    Args:
+        x: Real tensor ``(..., 2)``.
+
+    Example:
+        >>> torchkeras.ops.view_as_complex([[1.0, 2.0]])
+        tensor([1.+2.j])
+    """
+    x = floating(x).to(torch.float32)  # as Keras: no other complex type comes out
+    if x.ndim == 0 or x.shape[-1] != 2:
+        raise ValueError(
+            "Last dimension of input must be size 2 (real and imaginary). "
+            f"Received: x.shape={tuple(x.shape)}"
+        )
+    return torch.complex(x[..., 0], x[..., 1])
+
+
+@op
+def view_as_real(x):
+    """Complex numbers as pairs along a new last axis.
+
+    Args:
+        x: Complex tensor.
+
+    Example:
+        >>> torchkeras.ops.view_as_real([1 + 2j])
+        tensor([[1., 2.]], dtype=torch.float64)
+    """
+    return torch.view_as_real(tensor(x).resolve_conj())

@@ -2,8 +2,7 @@
 
 import torch
 
-from torchkeras import _dtypes, config
-from torchkeras.ops._convert import as_tensor, floating, narrow_floating, pair, tensor
+from torchkeras.ops._convert import floating, narrow_floating, pair, tensor
 from torchkeras.ops._op import elementwise, op
 
 
@@ -16,6 +15,7 @@ def abs(x):
 
     Example:
         >>> torchkeras.ops.abs([-1.0, 2.0])
+        tensor([1., 2.])
     """
     x = tensor(x)
     return x if x.dtype is torch.bool else torch.abs(x)
@@ -30,6 +30,7 @@ def absolute(x):
 
     Example:
         >>> torchkeras.ops.absolute([-1.0, 2.0])
+        tensor([1., 2.])
     """
     x = tensor(x)
     return x if x.dtype is torch.bool else torch.abs(x)
@@ -44,6 +45,7 @@ def angle(x):
 
     Example:
         >>> torchkeras.ops.angle([1.0, -1.0])
+        tensor([0.0000, 3.1416])
     """
     return torch.angle(floating(x))
 
@@ -57,6 +59,7 @@ def arccos(x):
 
     Example:
         >>> torchkeras.ops.arccos([0.0, 1.0])
+        tensor([1.5708, 0.0000])
     """
     return torch.arccos(floating(x))
 
@@ -70,6 +73,7 @@ def arccosh(x):
 
     Example:
         >>> torchkeras.ops.arccosh([1.0, 2.0])
+        tensor([0.0000, 1.3170])
     """
     return torch.arccosh(floating(x))
 
@@ -83,6 +87,7 @@ def arcsin(x):
 
     Example:
         >>> torchkeras.ops.arcsin([0.0, 1.0])
+        tensor([0.0000, 1.5708])
     """
     return torch.arcsin(floating(x))
 
@@ -96,6 +101,7 @@ def arcsinh(x):
 
     Example:
         >>> torchkeras.ops.arcsinh([0.0, 1.0])
+        tensor([0.0000, 0.8814])
     """
     return torch.arcsinh(floating(x))
 
@@ -109,6 +115,7 @@ def arctan(x):
 
     Example:
         >>> torchkeras.ops.arctan([0.0, 1.0])
+        tensor([0.0000, 0.7854])
     """
     return torch.arctan(floating(x))
 
@@ -122,6 +129,7 @@ def arctanh(x):
 
     Example:
         >>> torchkeras.ops.arctanh([0.0, 0.5])
+        tensor([0.0000, 0.5493])
     """
     return torch.arctanh(floating(x))
 
@@ -135,6 +143,7 @@ def bitwise_invert(x):
 
     Example:
         >>> torchkeras.ops.bitwise_invert([0, 5])
+        tensor([-1, -6], dtype=torch.int32)
     """
     return torch.bitwise_not(tensor(x))
 
@@ -148,6 +157,7 @@ def bitwise_not(x):
 
     Example:
         >>> torchkeras.ops.bitwise_not([0, 5])
+        tensor([-1, -6], dtype=torch.int32)
     """
     return torch.bitwise_not(tensor(x))
 
@@ -161,6 +171,7 @@ def cbrt(x):
 
     Example:
         >>> torchkeras.ops.cbrt([-8.0, 27.0])
+        tensor([-2.,  3.])
     """
     x = _wide_floating(x)
     return torch.sign(x) * torch.pow(torch.abs(x), 1 / 3)
@@ -173,20 +184,6 @@ def _wide_floating(x):
 
 
 @op
-def cast(x, dtype):
-    """The values in another element type.
-
-    Args:
-        x: Tensor, array, list or number.
-        dtype: Name of the type.
-
-    Example:
-        >>> torchkeras.ops.cast([1.5, 2.0], "int32")
-    """
-    return as_tensor(x, dtype)
-
-
-@op
 def ceil(x):
     """The smallest integer that is not below each element, as a float.
 
@@ -195,6 +192,7 @@ def ceil(x):
 
     Example:
         >>> torchkeras.ops.ceil([-1.5, 1.2])
+        tensor([-1.,  2.])
     """
     return torch.ceil(narrow_floating(x))
 
@@ -210,6 +208,7 @@ def clip(x, x_min, x_max):
 
     Example:
         >>> torchkeras.ops.clip([-1.0, 0.5, 3.0], 0.0, 1.0)
+        tensor([0.0000, 0.5000, 1.0000])
     """
     x = tensor(x)
     if x.dtype is torch.bool:
@@ -234,6 +233,7 @@ def conj(x):
 
     Example:
         >>> torchkeras.ops.conj([1 + 2j])
+        tensor([1.-2.j], dtype=torch.complex128)
     """
     return torch.conj(tensor(x)).resolve_conj()
 
@@ -247,21 +247,9 @@ def conjugate(x):
 
     Example:
         >>> torchkeras.ops.conjugate([1 + 2j])
+        tensor([1.-2.j], dtype=torch.complex128)
     """
     return torch.conj(tensor(x)).resolve_conj()
-
-
-@op
-def copy(x):
-    """A copy in memory of its own.
-
-    Args:
-        x: Tensor, array, list or number.
-
-    Example:
-        >>> torchkeras.ops.copy([1.0, 2.0])
-    """
-    return torch.clone(tensor(x))
 
 
 @op
@@ -273,6 +261,7 @@ def cos(x):
 
     Example:
         >>> torchkeras.ops.cos([0.0, 1.0])
+        tensor([1.0000, 0.5403])
     """
     return torch.cos(floating(x))
 
@@ -286,6 +275,7 @@ def cosh(x):
 
     Example:
         >>> torchkeras.ops.cosh([0.0, 1.0])
+        tensor([1.0000, 1.5431])
     """
     return torch.cosh(floating(x))
 
@@ -299,6 +289,7 @@ def deg2rad(x):
 
     Example:
         >>> torchkeras.ops.deg2rad([0.0, 180.0])
+        tensor([0.0000, 3.1416])
     """
     return torch.deg2rad(_wide_floating(x))
 
@@ -312,6 +303,7 @@ def exp(x):
 
     Example:
         >>> torchkeras.ops.exp([0.0, 1.0])
+        tensor([1.0000, 2.7183])
     """
     return torch.exp(floating(x))
 
@@ -325,6 +317,7 @@ def exp2(x):
 
     Example:
         >>> torchkeras.ops.exp2([0.0, 3.0])
+        tensor([1., 8.])
     """
     return torch.exp2(floating(x))
 
@@ -338,6 +331,7 @@ def expm1(x):
 
     Example:
         >>> torchkeras.ops.expm1([0.0, 1.0])
+        tensor([0.0000, 1.7183])
     """
     return torch.expm1(floating(x))
 
@@ -351,6 +345,7 @@ def fabs(x):
 
     Example:
         >>> torchkeras.ops.fabs([-1, 2])
+        tensor([1., 2.])
     """
     return torch.abs(floating(x))
 
@@ -364,6 +359,7 @@ def floor(x):
 
     Example:
         >>> torchkeras.ops.floor([-1.5, 1.2])
+        tensor([-2.,  1.])
     """
     return torch.floor(narrow_floating(x))
 
@@ -377,6 +373,7 @@ def i0(x):
 
     Example:
         >>> torchkeras.ops.i0([0.0, 1.0])
+        tensor([1.0000, 1.2661])
     """
     return torch.i0(_wide_floating(x))
 
@@ -390,6 +387,7 @@ def imag(x):
 
     Example:
         >>> torchkeras.ops.imag([1 + 2j])
+        tensor([2.], dtype=torch.float64)
     """
     x = tensor(x)
     return torch.imag(x) if x.dtype.is_complex else torch.zeros_like(x)
@@ -404,6 +402,7 @@ def isfinite(x):
 
     Example:
         >>> torchkeras.ops.isfinite([1.0, float("inf")])
+        tensor([ True, False])
     """
     return torch.isfinite(tensor(x))
 
@@ -417,6 +416,7 @@ def isinf(x):
 
     Example:
         >>> torchkeras.ops.isinf([1.0, float("inf")])
+        tensor([False,  True])
     """
     return torch.isinf(tensor(x))
 
@@ -430,6 +430,7 @@ def isnan(x):
 
     Example:
         >>> torchkeras.ops.isnan([1.0, float("nan")])
+        tensor([False,  True])
     """
     return torch.isnan(tensor(x))
 
@@ -443,6 +444,7 @@ def isneginf(x):
 
     Example:
         >>> torchkeras.ops.isneginf([1.0, float("-inf")])
+        tensor([False,  True])
     """
     return torch.isneginf(tensor(x))
 
@@ -456,6 +458,7 @@ def isposinf(x):
 
     Example:
         >>> torchkeras.ops.isposinf([1.0, float("inf")])
+        tensor([False,  True])
     """
     return torch.isposinf(tensor(x))
 
@@ -469,6 +472,7 @@ def isreal(x):
 
     Example:
         >>> torchkeras.ops.isreal([1 + 2j, 1 + 0j])
+        tensor([False,  True])
     """
     return torch.isreal(tensor(x))
 
@@ -482,6 +486,7 @@ def log(x):
 
     Example:
         >>> torchkeras.ops.log([1.0, 2.0])
+        tensor([0.0000, 0.6931])
     """
     return torch.log(floating(x))
 
@@ -495,6 +500,7 @@ def log10(x):
 
     Example:
         >>> torchkeras.ops.log10([1.0, 100.0])
+        tensor([0., 2.])
     """
     return torch.log10(floating(x))
 
@@ -508,6 +514,7 @@ def log1p(x):
 
     Example:
         >>> torchkeras.ops.log1p([0.0, 1.0])
+        tensor([0.0000, 0.6931])
     """
     return torch.log1p(floating(x))
 
@@ -521,6 +528,7 @@ def log2(x):
 
     Example:
         >>> torchkeras.ops.log2([1.0, 8.0])
+        tensor([0., 3.])
     """
     return torch.log2(floating(x))
 
@@ -534,6 +542,7 @@ def logical_not(x):
 
     Example:
         >>> torchkeras.ops.logical_not([True, False])
+        tensor([False,  True])
     """
     return torch.logical_not(tensor(x))
 
@@ -550,6 +559,7 @@ def nan_to_num(x, nan=0.0, posinf=None, neginf=None):
 
     Example:
         >>> torchkeras.ops.nan_to_num([1.0, float("nan"), float("inf")], posinf=9.0)
+        tensor([1., 0., 9.])
     """
     return torch.nan_to_num(tensor(x), nan, posinf, neginf)
 
@@ -563,6 +573,7 @@ def negative(x):
 
     Example:
         >>> torchkeras.ops.negative([1.0, -2.0])
+        tensor([-1.,  2.])
     """
     return torch.negative(tensor(x))
 
@@ -576,6 +587,7 @@ def rad2deg(x):
 
     Example:
         >>> torchkeras.ops.rad2deg([0.0, 3.1415927])
+        tensor([  0., 180.])
     """
     return torch.rad2deg(_wide_floating(x))
 
@@ -589,6 +601,7 @@ def real(x):
 
     Example:
         >>> torchkeras.ops.real([1 + 2j])
+        tensor([1.], dtype=torch.float64)
     """
     x = tensor(x)
     return torch.real(x) if x.dtype.is_complex else x
@@ -603,6 +616,7 @@ def reciprocal(x):
 
     Example:
         >>> torchkeras.ops.reciprocal([1.0, 2.0])
+        tensor([1.0000, 0.5000])
     """
     return torch.reciprocal(floating(x))
 
@@ -617,6 +631,7 @@ def round(x, decimals=0):
 
     Example:
         >>> torchkeras.ops.round([1.26, 2.5]), torchkeras.ops.round([1.26, 2.51], decimals=1)
+        (tensor([1., 2.]), tensor([1.3000, 2.5000]))
     """
     x = tensor(x)
     if x.dtype.is_floating_point:
@@ -635,40 +650,9 @@ def rsqrt(x):
 
     Example:
         >>> torchkeras.ops.rsqrt([1.0, 4.0])
+        tensor([1.0000, 0.5000])
     """
     return torch.rsqrt(floating(x))
-
-
-@op
-def saturate_cast(x, dtype):
-    """The values in another element type; those that it cannot hold become its bounds.
-
-    Args:
-        x: Tensor, array, list or number.
-        dtype: Name of the type.
-
-    Example:
-        >>> torchkeras.ops.saturate_cast([-1.0, 300.0], "uint8")
-    """
-    x, dtype = tensor(x), _dtypes.torch_dtype(dtype)
-    if dtype is torch.bool or dtype.is_complex:
-        return x.to(dtype)
-    own, wanted = _bounds(x.dtype), _bounds(dtype)
-    low, high = max(own[0], wanted[0]), min(own[1], wanted[1])
-    if x.dtype is torch.bool or (low, high) == own:
-        return x.to(dtype)
-    if x.dtype.is_floating_point and not dtype.is_floating_point:
-        # The bounds may not be floats: compare with the rounded ones, then put the exact ones.
-        cut = torch.where(x >= high, high, x.clamp(min=low).nan_to_num().to(torch.int64))
-        return torch.where(x >= high, high, cut).to(dtype) if high < 2**63 else cut.to(dtype)
-    return x.clamp(low, high).to(dtype)
-
-
-def _bounds(dtype):
-    if dtype is torch.bool:
-        return 0, 1
-    info = torch.finfo(dtype) if dtype.is_floating_point else torch.iinfo(dtype)
-    return info.min, info.max
 
 
 @op
@@ -680,6 +664,7 @@ def sign(x):
 
     Example:
         >>> torchkeras.ops.sign([-3.0, 0.0, 2.0])
+        tensor([-1.,  0.,  1.])
     """
     return torch.sign(tensor(x))
 
@@ -693,6 +678,7 @@ def signbit(x):
 
     Example:
         >>> torchkeras.ops.signbit([-3.0, 2.0])
+        tensor([ True, False])
     """
     return torch.signbit(tensor(x))
 
@@ -706,6 +692,7 @@ def sin(x):
 
     Example:
         >>> torchkeras.ops.sin([0.0, 1.0])
+        tensor([0.0000, 0.8415])
     """
     return torch.sin(floating(x))
 
@@ -719,6 +706,7 @@ def sinc(x):
 
     Example:
         >>> torchkeras.ops.sinc([0.0, 0.5])
+        tensor([1.0000, 0.6366])
     """
     return torch.sinc(floating(x))
 
@@ -732,6 +720,7 @@ def sinh(x):
 
     Example:
         >>> torchkeras.ops.sinh([0.0, 1.0])
+        tensor([0.0000, 1.1752])
     """
     return torch.sinh(floating(x))
 
@@ -745,6 +734,7 @@ def sqrt(x):
 
     Example:
         >>> torchkeras.ops.sqrt([1.0, 4.0])
+        tensor([1., 2.])
     """
     return torch.sqrt(floating(x))
 
@@ -758,22 +748,10 @@ def square(x):
 
     Example:
         >>> torchkeras.ops.square([-2.0, 3.0])
+        tensor([4., 9.])
     """
     x = tensor(x)
     return torch.square(x.to(torch.int32) if x.dtype is torch.bool else x)
-
-
-@op
-def stop_gradient(variable):
-    """The same values, through which no gradient flows.
-
-    Args:
-        variable: Tensor.
-
-    Example:
-        >>> torchkeras.ops.stop_gradient(torch.ones(2, requires_grad=True))
-    """
-    return tensor(variable).detach()
 
 
 @op
@@ -785,6 +763,7 @@ def tan(x):
 
     Example:
         >>> torchkeras.ops.tan([0.0, 1.0])
+        tensor([0.0000, 1.5574])
     """
     return torch.tan(floating(x))
 
@@ -798,6 +777,7 @@ def tanh(x):
 
     Example:
         >>> torchkeras.ops.tanh([0.0, 1.0])
+        tensor([0.0000, 0.7616])
     """
     return torch.tanh(floating(x))
 
@@ -811,52 +791,7 @@ def trunc(x):
 
     Example:
         >>> torchkeras.ops.trunc([-1.7, 1.7])
+        tensor([-1.,  1.])
     """
     x = tensor(x)
     return x if x.dtype is torch.bool else torch.trunc(x)
-
-
-@op
-def view(x, dtype=None):
-    """The same memory read as another element type.
-
-    Args:
-        x: Tensor, array, list or number.
-        dtype: Name of the type; its size may change the last axis. Default floatx.
-
-    Example:
-        >>> torchkeras.ops.view(torch.ones(1), "int32")
-    """
-    return tensor(x).view(_dtypes.torch_dtype(dtype or config.floatx()))
-
-
-@op
-def view_as_complex(x):
-    """Pairs along the last axis as complex numbers.
-
-    Args:
-        x: Real tensor ``(..., 2)``.
-
-    Example:
-        >>> torchkeras.ops.view_as_complex([[1.0, 2.0]])
-    """
-    x = floating(x).to(torch.float32)  # as Keras: no other complex type comes out
-    if x.ndim == 0 or x.shape[-1] != 2:
-        raise ValueError(
-            "Last dimension of input must be size 2 (real and imaginary). "
-            f"Received: x.shape={tuple(x.shape)}"
-        )
-    return torch.complex(x[..., 0], x[..., 1])
-
-
-@op
-def view_as_real(x):
-    """Complex numbers as pairs along a new last axis.
-
-    Args:
-        x: Complex tensor.
-
-    Example:
-        >>> torchkeras.ops.view_as_real([1 + 2j])
-    """
-    return torch.view_as_real(tensor(x).resolve_conj())

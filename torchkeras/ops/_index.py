@@ -24,8 +24,11 @@ def argpartition(x, kth, axis=-1):
 
     Example:
         >>> torchkeras.ops.argpartition([3, 1, 2], 1)
+        tensor([1, 2, 0], dtype=torch.int32)
     """
     x = tensor(x)
+    if not isinstance(kth, int):
+        raise ValueError(f"`kth` must be an integer. Received: kth={kth}")
     if axis is None:
         x, axis = x.reshape(-1), 0
     # A sorted order is such an order too.
@@ -46,6 +49,7 @@ def argsort(x, axis=-1):
 
     Example:
         >>> torchkeras.ops.argsort([3, 1, 2])
+        tensor([1, 2, 0], dtype=torch.int32)
     """
     x = _sortable(tensor(x))
     if axis is None:
@@ -66,6 +70,7 @@ def digitize(x, bins):
 
     Example:
         >>> torchkeras.ops.digitize([0.5, 3.0], [1.0, 2.0])
+        tensor([0, 2], dtype=torch.int32)
     """
     x, bins = pair(_sortable(tensor(x)), as_tensor(bins))
     if bins.ndim != 1:
@@ -82,7 +87,8 @@ def get_item(x, key):
         key: Integers, slices, ``...``, ``None``, or tensors of integers or booleans.
 
     Example:
-        >>> torchkeras.ops.get_item([1, 2, 3], slice(1, 3))
+        >>> torchkeras.ops.get_item([[1, 2], [3, 4]], (..., 0))
+        tensor([1, 3], dtype=torch.int32)
     """
     return tensor(x)[key]
 
@@ -99,6 +105,7 @@ def isin(x1, x2, assume_unique=False, invert=False):
 
     Example:
         >>> torchkeras.ops.isin([1, 2, 3], [2, 5])
+        tensor([False,  True, False])
     """
     x1, x2 = promoted(x1, x2)
     if x1.dtype is torch.bool:
@@ -119,13 +126,14 @@ def nonzero(x):
 
     Example:
         >>> torchkeras.ops.nonzero([[1, 0], [0, 2]])
+        (tensor([0, 1], dtype=torch.int32), tensor([0, 1], dtype=torch.int32))
     """
     return tuple(torch.nonzero(tensor(x)).T.to(torch.int32))
 
 
 def _scatter_rule(indices, values, shape):
     dtype = values.dtype if hasattr(values, "dtype") else tensor(values).dtype
-    return KerasTensor(tuple(shape), dtype)
+    return KerasTensor(tuple(shape), _name(dtype))
 
 
 @op(rule=_scatter_rule)
@@ -139,6 +147,7 @@ def scatter(indices, values, shape):
 
     Example:
         >>> torchkeras.ops.scatter([[0], [2], [0]], [1.0, 2.0, 3.0], (4,))
+        tensor([4., 0., 2., 0.])
     """
     values = tensor(values)
     indices = as_tensor(indices, device=values.device).long()
@@ -167,10 +176,12 @@ def scatter_update(inputs, indices, updates, reduction=None):
 
     Example:
         >>> torchkeras.ops.scatter_update(torch.zeros(3), [[0], [2]], [1.0, 2.0])
+        tensor([1., 0., 2.])
     """
     if reduction not in (None, *_REDUCTIONS):
         raise ValueError(
-            f"Invalid reduction: {reduction}. Supported values are: None, 'add', 'max', 'min', 'mul'."
+            f"Invalid reduction: {reduction}. "
+            "Supported values are: None, 'add', 'max', 'min', 'mul'."
         )
     inputs = tensor(inputs)
     indices = as_tensor(indices, device=inputs.device).long()
@@ -204,6 +215,7 @@ def searchsorted(sorted_sequence, values, side="left"):
 
     Example:
         >>> torchkeras.ops.searchsorted([1, 3, 5], [3, 4])
+        tensor([1, 2], dtype=torch.int32)
     """
     sequence, values = promoted(sorted_sequence, values)
     if sequence.ndim != 1:
@@ -232,6 +244,7 @@ def select(condlist, choicelist, default=0):
 
     Example:
         >>> torchkeras.ops.select([[True, False]], [[1, 2]], default=9)
+        tensor([1, 9], dtype=torch.int32)
     """
     if not len(condlist) == len(choicelist) > 0:
         raise ValueError(
@@ -274,6 +287,8 @@ def slice(inputs, start_indices, shape):
 
     Example:
         >>> torchkeras.ops.slice([[1, 2, 3], [4, 5, 6]], (0, 1), (2, 2))
+        tensor([[2, 3],
+                [5, 6]], dtype=torch.int32)
     """
     inputs = tensor(inputs)
     _check_block(inputs, start_indices, shape)
@@ -284,7 +299,8 @@ def _check_block(inputs, starts, shape):
     given = starts.shape[0] if hasattr(starts, "shape") else len(starts)
     if not len(inputs.shape) == given == len(shape):
         raise ValueError(
-            "`start_indices` and `shape` must have an entry for each axis of `inputs`. "
+            "The number of dimensions in `inputs` must match that of `start_indices` and the "
+            "number of dimensions in `shape`. "
             f"Received: {given} indices, shape={tuple(shape)}, "
             f"inputs.shape={tuple(inputs.shape)}"
         )
@@ -309,6 +325,7 @@ def slice_update(inputs, start_indices, updates):
 
     Example:
         >>> torchkeras.ops.slice_update([0, 0, 0], (1,), [7, 8])
+        tensor([0, 7, 8], dtype=torch.int32)
     """
     result = tensor(inputs).clone()
     updates = as_tensor(updates, result.dtype, result.device)
@@ -326,6 +343,7 @@ def sort(x, axis=-1):
 
     Example:
         >>> torchkeras.ops.sort([3, 1, 2])
+        tensor([1, 2, 3], dtype=torch.int32)
     """
     x = tensor(x)
     if axis is None:
@@ -344,6 +362,8 @@ def take(x, indices, axis=None):
 
     Example:
         >>> torchkeras.ops.take([[1, 2], [3, 4]], [1, 0], axis=1)
+        tensor([[2, 1],
+                [4, 3]], dtype=torch.int32)
     """
     x = tensor(x)
     indices = as_tensor(indices, device=x.device).long()
@@ -383,6 +403,8 @@ def take_along_axis(x, indices, axis=None):
 
     Example:
         >>> torchkeras.ops.take_along_axis([[1, 2], [3, 4]], [[1], [0]], axis=1)
+        tensor([[2],
+                [3]], dtype=torch.int32)
     """
     x = tensor(x)
     indices = as_tensor(indices, device=x.device).long()
@@ -440,7 +462,9 @@ def unique(
 
     Example:
         >>> torchkeras.ops.unique([3, 1, 3])
+        tensor([1, 3], dtype=torch.int32)
         >>> torchkeras.ops.unique([3, 1, 3], return_counts=True)
+        (tensor([1, 3], dtype=torch.int32), tensor([1, 2]))
     """
     x = tensor(x)
     values, inverse, counts = torch.unique(x, return_inverse=True, return_counts=True, dim=axis)
@@ -485,6 +509,7 @@ def unravel_index(indices, shape):
 
     Example:
         >>> torchkeras.ops.unravel_index([3, 5], (2, 3))
+        (tensor([1, 1], dtype=torch.int32), tensor([0, 2], dtype=torch.int32))
     """
     rest = tensor(indices)
     total = math.prod(shape)
@@ -516,7 +541,9 @@ def where(condition, x1=None, x2=None):
 
     Example:
         >>> torchkeras.ops.where([True, False], [1, 2], 0)
+        tensor([1, 0], dtype=torch.int32)
         >>> torchkeras.ops.where([True, False, True])
+        tensor([[0, 2]])
     """
     if (x1 is None) is not (x2 is None):
         raise ValueError(

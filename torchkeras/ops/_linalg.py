@@ -3,6 +3,7 @@
 import torch
 
 from torchkeras.graph._infer import infer
+from torchkeras.graph._tensor import KerasTensor
 from torchkeras.ops._convert import floating, narrow_floating, pair, tensor
 from torchkeras.ops._op import op
 
@@ -35,11 +36,13 @@ def cdist(x, y):
 
     Example:
         >>> torchkeras.ops.cdist([[0.0, 0.0]], [[3.0, 4.0]])
+        tensor([[5.]])
     """
     x, y = pair(floating(x), floating(y))
     if x.ndim < 2 or y.ndim < 2:
         raise ValueError(
-            f"`cdist` inputs must have rank >= 2. Received shapes {tuple(x.shape)}, {tuple(y.shape)}"
+            "`cdist` inputs must have rank >= 2. "
+            f"Received shapes {tuple(x.shape)}, {tuple(y.shape)}"
         )
     if x.shape[-1] != y.shape[-1]:
         raise ValueError(
@@ -64,10 +67,12 @@ def cholesky(x, upper=False):
 
     Example:
         >>> torchkeras.ops.cholesky([[4.0, 0.0], [0.0, 9.0]])
+        tensor([[2., 0.],
+                [0., 3.]])
     """
     try:
         return torch.linalg.cholesky(_matrices(x, square=True), upper=upper)
-    except torch.linalg.LinAlgError as error:
+    except RuntimeError as error:
         raise ValueError(f"Cholesky decomposition failed: {error}") from error
 
 
@@ -84,6 +89,8 @@ def cholesky_inverse(x, upper=False):
 
     Example:
         >>> torchkeras.ops.cholesky_inverse([[2.0, 0.0], [0.0, 4.0]])
+        tensor([[0.2500, -0.0000],
+                [-0.0000, 0.0625]])
     """
     return torch.cholesky_inverse(_matrices(x, square=True), upper=upper)
 
@@ -100,6 +107,7 @@ def det(x):
 
     Example:
         >>> torchkeras.ops.det([[1.0, 2.0], [3.0, 4.0]])
+        tensor(-2.)
     """
     return torch.linalg.det(_matrices(x, square=True))
 
@@ -116,6 +124,7 @@ def eig(x):
 
     Example:
         >>> torchkeras.ops.eig([[2.0, 0.0], [0.0, 3.0]])[0]
+        tensor([2.+0.j, 3.+0.j])
     """
     return tuple(torch.linalg.eig(_matrices(x, square=True)))
 
@@ -132,6 +141,7 @@ def eigh(x):
 
     Example:
         >>> torchkeras.ops.eigh([[2.0, 0.0], [0.0, 3.0]])[0]
+        tensor([2., 3.])
     """
     return tuple(torch.linalg.eigh(_matrices(x, square=True)))
 
@@ -148,6 +158,8 @@ def inv(x):
 
     Example:
         >>> torchkeras.ops.inv([[2.0, 0.0], [0.0, 4.0]])
+        tensor([[0.5000, 0.0000],
+                [0.0000, 0.2500]])
     """
     return torch.linalg.inv(_matrices(x, square=True))
 
@@ -164,6 +176,7 @@ def jvp(fun, primals, tangents, has_aux=False):
 
     Example:
         >>> torchkeras.ops.jvp(torch.square, (torch.tensor(3.0),), (torch.tensor(1.0),))
+        (tensor(9.), tensor(6.))
     """
     primals = tuple(tensor(x) for x in primals)
     tangents = tuple(tensor(x) for x in tangents)
@@ -185,6 +198,7 @@ def lstsq(a, b, rcond=None):
 
     Example:
         >>> torchkeras.ops.lstsq([[1.0, 0.0], [0.0, 2.0]], [1.0, 4.0])
+        tensor([1., 2.])
     """
     a, b = _matrices(a, "a"), floating(b)
     if a.ndim != 2 or b.ndim not in (1, 2) or a.shape[0] != b.shape[0]:
@@ -210,6 +224,8 @@ def lu_factor(x):
 
     Example:
         >>> torchkeras.ops.lu_factor([[1.0, 2.0], [3.0, 4.0]])
+        (tensor([[3.0000, 4.0000],
+                [0.3333, 0.6667]]), tensor([1, 1], dtype=torch.int32))
     """
     factors, pivots = torch.linalg.lu_factor(_matrices(x))
     return factors, pivots - 1  # torch counts rows from one
@@ -226,6 +242,7 @@ def matrix_rank(x, tol=None):
 
     Example:
         >>> torchkeras.ops.matrix_rank([[1.0, 1.0], [1.0, 1.0]])
+        tensor(1, dtype=torch.int32)
     """
     x = _matrices(x)
     rank = (
@@ -249,6 +266,7 @@ def norm(x, ord=None, axis=None, keepdims=False):
 
     Example:
         >>> torchkeras.ops.norm([3.0, 4.0])
+        tensor(5.)
     """
     x = narrow_floating(x)
     return torch.linalg.norm(x, ord=ord, dim=axis, keepdim=keepdims)
@@ -264,6 +282,8 @@ def pinv(x, rcond=None):
 
     Example:
         >>> torchkeras.ops.pinv([[2.0, 0.0], [0.0, 4.0]])
+        tensor([[0.5000, 0.0000],
+                [0.0000, 0.2500]])
     """
     return torch.linalg.pinv(_matrices(x), rtol=rcond)
 
@@ -290,6 +310,8 @@ def qr(x, mode="reduced"):
 
     Example:
         >>> torchkeras.ops.qr([[2.0, 0.0], [0.0, 4.0]])[1].abs()
+        tensor([[2., 0.],
+                [0., 4.]])
     """
     if mode not in ("reduced", "complete"):
         raise ValueError(
@@ -311,6 +333,7 @@ def slogdet(x):
 
     Example:
         >>> torchkeras.ops.slogdet([[-1.0, 0.0], [0.0, 1.0]])
+        (tensor(-1.), tensor(0.))
     """
     return tuple(torch.linalg.slogdet(_matrices(x, square=True)))
 
@@ -328,6 +351,7 @@ def solve(a, b):
 
     Example:
         >>> torchkeras.ops.solve([[2.0, 0.0], [0.0, 4.0]], [1.0, 2.0])
+        tensor([0.5000, 0.5000])
     """
     return _solved(torch.linalg.solve, a, b)
 
@@ -358,11 +382,24 @@ def solve_triangular(a, b, lower=False):
 
     Example:
         >>> torchkeras.ops.solve_triangular([[2.0, 0.0], [0.0, 4.0]], [1.0, 2.0])
+        tensor([0.5000, 0.5000])
     """
     return _solved(torch.linalg.solve_triangular, a, b, upper=not lower)
 
 
-@op
+def _svd_rule(x, full_matrices=True, compute_uv=True):
+    if len(x.shape) < 2:
+        raise ValueError(f"Input should have rank >= 2. Received: input.shape = {x.shape}")
+    *batch, m, n = x.shape
+    k = None if None in (m, n) else min(m, n)
+    s = KerasTensor((*batch, k), x.dtype)
+    if not compute_uv:
+        return s
+    u = KerasTensor((*batch, m, m if full_matrices else k), x.dtype)
+    return u, s, KerasTensor((*batch, n if full_matrices else k, n), x.dtype)
+
+
+@op(rule=_svd_rule)
 def svd(x, full_matrices=True, compute_uv=True):
     """Singular values ``s`` and orthogonal factors: ``x = u diag(s) vh``.
 
@@ -373,6 +410,7 @@ def svd(x, full_matrices=True, compute_uv=True):
 
     Example:
         >>> torchkeras.ops.svd([[2.0, 0.0], [0.0, 4.0]], compute_uv=False)
+        tensor([4., 2.])
     """
     if not compute_uv:
         return torch.linalg.svdvals(_matrices(x))

@@ -19,6 +19,7 @@ def erf(x):
 
     Example:
         >>> torchkeras.ops.erf([0.0, 1.0])
+        tensor([0.0000, 0.8427])
     """
     return torch.erf(floating(x))
 
@@ -32,6 +33,7 @@ def erfc(x):
 
     Example:
         >>> torchkeras.ops.erfc([0.0, 1.0])
+        tensor([1.0000, 0.1573])
     """
     return torch.erfc(floating(x))
 
@@ -45,6 +47,7 @@ def erfinv(x):
 
     Example:
         >>> torchkeras.ops.erfinv([0.0, 0.5])
+        tensor([0.0000, 0.4769])
     """
     return torch.erfinv(floating(x))
 
@@ -55,7 +58,7 @@ def _check_rank(x, rank, known=True):
     if len(shape) < rank:
         raise ValueError(f"Input should have rank >= {rank}. Received: input.shape = {shape}")
     if known and None in shape[len(shape) - rank :]:
-        what = "last dimension" if rank == 1 else f"last {rank} dimensions"
+        what = "last dimension" if rank == 1 else "(-2, -1) axes"
         raise ValueError(
             f"Input should have its {what} fully-defined. Received: input.shape = {shape}"
         )
@@ -82,6 +85,9 @@ def extract_sequences(x, sequence_length, sequence_stride):
 
     Example:
         >>> torchkeras.ops.extract_sequences([1, 2, 3, 4], 2, 1)
+        tensor([[1, 2],
+                [2, 3],
+                [3, 4]], dtype=torch.int32)
     """
     x = tensor(x)
     _check_rank(x, 1)
@@ -131,6 +137,7 @@ def fft(x):
 
     Example:
         >>> torchkeras.ops.fft(([1.0, 2.0], [0.0, 0.0]))
+        (tensor([ 3., -1.]), tensor([0., 0.]))
     """
     return _parts(torch.fft.fft(_complex(x)))
 
@@ -147,6 +154,7 @@ def fft2(x):
 
     Example:
         >>> torchkeras.ops.fft2(([[1.0, 2.0]], [[0.0, 0.0]]))
+        (tensor([[ 3., -1.]]), tensor([[0., 0.]]))
     """
     return _parts(torch.fft.fft2(_complex(x, 2)))
 
@@ -163,6 +171,7 @@ def ifft2(x):
 
     Example:
         >>> torchkeras.ops.ifft2(([[3.0, -1.0]], [[0.0, 0.0]]))
+        (tensor([[1., 2.]]), tensor([[0., 0.]]))
     """
     return _parts(torch.fft.ifft2(_complex(x, 2)))
 
@@ -178,6 +187,7 @@ def in_top_k(targets, predictions, k):
 
     Example:
         >>> torchkeras.ops.in_top_k([1], [[0.1, 0.9, 0.5]], k=1)
+        tensor([True])
     """
     predictions = floating(predictions)
     targets = as_tensor(targets, device=predictions.device).long()[:, None]
@@ -199,6 +209,7 @@ def irfft(x, fft_length=None):
 
     Example:
         >>> torchkeras.ops.irfft(([3.0, -1.0], [0.0, 0.0]))
+        tensor([1., 2.])
     """
     return torch.fft.irfft(_complex(x), n=fft_length)
 
@@ -261,6 +272,7 @@ def istft(x, sequence_length, sequence_stride, fft_length, length=None, window="
     Example:
         >>> x = torchkeras.ops.stft(torch.arange(4.0), 2, 1, 2)
         >>> torchkeras.ops.istft(x, 2, 1, 2)
+        tensor([0., 1., 2., 3.])
     """
     _check_lengths(sequence_length, sequence_stride, fft_length)
     frames = torch.fft.irfft(_complex(x, 2), n=fft_length)
@@ -298,6 +310,7 @@ def logdet(x):
 
     Example:
         >>> torchkeras.ops.logdet([[2.0, 0.0], [0.0, 2.0]])
+        tensor(1.3863)
     """
     return torch.logdet(floating(x))
 
@@ -313,6 +326,7 @@ def rfft(x, fft_length=None):
 
     Example:
         >>> torchkeras.ops.rfft([1.0, 2.0])
+        (tensor([ 3., -1.]), tensor([0., 0.]))
     """
     x = floating(x)
     _check_rank(x, 1)
@@ -371,6 +385,7 @@ def segment_max(data, segment_ids, num_segments=None, sorted=False):
 
     Example:
         >>> torchkeras.ops.segment_max([1.0, 2.0, 3.0], [0, 0, 1])
+        tensor([2., 3.])
     """
     return _segments(data, segment_ids, num_segments, "amax", _lowest)
 
@@ -391,6 +406,7 @@ def segment_min(data, segment_ids, num_segments=None, sorted=False):
 
     Example:
         >>> torchkeras.ops.segment_min([1.0, 2.0, 3.0], [0, 0, 1])
+        tensor([1., 3.])
     """
     return _segments(data, segment_ids, num_segments, "amin", _highest)
 
@@ -411,6 +427,7 @@ def segment_prod(data, segment_ids, num_segments=None, sorted=False):
 
     Example:
         >>> torchkeras.ops.segment_prod([1.0, 2.0, 3.0], [0, 0, 1])
+        tensor([2., 3.])
     """
     return _segments(data, segment_ids, num_segments, "prod", lambda dtype: 1)
 
@@ -431,6 +448,7 @@ def segment_sum(data, segment_ids, num_segments=None, sorted=False):
 
     Example:
         >>> torchkeras.ops.segment_sum([1.0, 2.0, 3.0], [0, 0, 1])
+        tensor([3., 3.])
     """
     return _segments(data, segment_ids, num_segments, "sum", lambda dtype: 0)
 
@@ -454,11 +472,20 @@ def stft(x, sequence_length, sequence_stride, fft_length, window="hann", center=
 
     Example:
         >>> torchkeras.ops.stft(torch.arange(4.0), 2, 1, 2)
+        (tensor([[ 0.,  0.],
+                [ 1., -1.],
+                [ 2., -2.],
+                [ 3., -3.],
+                [ 2., -2.]]), tensor([[0., 0.],
+                [0., 0.],
+                [0., 0.],
+                [0., 0.],
+                [0., 0.]]))
     """
     _check_lengths(sequence_length, sequence_stride, fft_length)
     x = tensor(x)
     if not x.dtype.is_floating_point:
-        raise TypeError(f"Invalid input type. Expected a float tensor. Received: {x.dtype}")
+        raise TypeError(f"Invalid input type. Expected `float32` or `float64`. Received: {x.dtype}")
     _check_rank(x, 1)
     weights = _window(window, sequence_length, fft_length, x)
     if center:
@@ -480,5 +507,6 @@ def top_k(x, k, sorted=True):
 
     Example:
         >>> torchkeras.ops.top_k([3, 1, 2], 2)
+        (tensor([3, 2], dtype=torch.int32), tensor([0, 2]))
     """
     return tuple(torch.topk(tensor(x), k, sorted=sorted))

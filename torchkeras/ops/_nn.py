@@ -11,6 +11,7 @@ from torchkeras import _dtypes, activations, config
 from torchkeras.graph._tensor import KerasTensor
 from torchkeras.ops._convert import as_tensor, floating, promoted, tensor
 from torchkeras.ops._op import op
+from torchkeras.ops._rules import shape_of
 
 # Those of `torchkeras.activations` whose arguments are the same; they are documented there.
 celu = op(activations.celu)
@@ -49,7 +50,19 @@ def _same_rule(x, *args, **kwargs):
     return KerasTensor(x.shape, x.dtype)
 
 
-@op(rule=_same_rule)
+def _batch_normalization_rule(x, mean, variance, axis, offset=None, scale=None, epsilon=1e-3):
+    size = x.shape[axis]
+    vectors = {"mean": mean, "variance": variance, "offset": offset, "scale": scale}
+    for name, vector in vectors.items():
+        if vector is not None and size is not None and tuple(shape_of(vector)) != (size,):
+            raise ValueError(
+                f"`{name}` must be a vector of length {size}, the size of axis {axis} of `x`. "
+                f"Received: {name}.shape={shape_of(vector)}"
+            )
+    return KerasTensor(x.shape, x.dtype)
+
+
+@op(rule=_batch_normalization_rule)
 def batch_normalization(x, mean, variance, axis, offset=None, scale=None, epsilon=1e-3):
     """``(x - mean) / sqrt(variance + epsilon) * scale + offset``, with vectors along one axis.
 
@@ -65,7 +78,9 @@ def batch_normalization(x, mean, variance, axis, offset=None, scale=None, epsilo
     Reference: `Ioffe and Szegedy, 2015 <https://arxiv.org/abs/1502.03167>`_
 
     Example:
-        >>> torchkeras.ops.batch_normalization([[1.0, 3.0]], [1.0, 1.0], [1.0, 1.0], -1, epsilon=0.0)
+        >>> one = torch.ones(2)
+        >>> torchkeras.ops.batch_normalization([[1.0, 3.0]], one, one, axis=-1, epsilon=0.0)
+        tensor([[0., 2.]])
     """
     x = floating(x)
     mean, variance = _along(x, axis, mean), _along(x, axis, variance)
@@ -92,6 +107,7 @@ def binary_crossentropy(target, output, from_logits=False):
 
     Example:
         >>> torchkeras.ops.binary_crossentropy([1.0, 0.0], [0.5, 0.2])
+        tensor([0.6931, 0.2231])
     """
     target, output = _targets(target, output)
     _check_same(target, output)
@@ -141,6 +157,7 @@ def categorical_crossentropy(target, output, from_logits=False, axis=-1):
 
     Example:
         >>> torchkeras.ops.categorical_crossentropy([[1.0, 0.0]], [[0.5, 0.5]])
+        tensor([0.6931])
     """
     target, output = _targets(target, output)
     _check_same(target, output)
@@ -167,6 +184,7 @@ def ctc_loss(target, output, target_length, output_length, mask_index=0):
 
     Example:
         >>> torchkeras.ops.ctc_loss([[1, 2]], torch.zeros(1, 4, 3), [2], [4])
+        tensor([1.6864])
     """
     output = floating(output)
     target = as_tensor(target, device=output.device).long()
@@ -178,8 +196,7 @@ def ctc_loss(target, output, target_length, output_length, mask_index=0):
     wide = torch.promote_types(output.dtype, torch.float32)
     log_probabilities = F.log_softmax(output, -1, dtype=wide).transpose(0, 1)
     lengths = [as_tensor(n, device=output.device).long() for n in (output_length, target_length)]
-    losses = F.ctc_loss(log_probabilities, target, *lengths, blank=mask_index, reduction="none")
-    return losses.to(output.dtype)
+    return F.ctc_loss(log_probabilities, target, *lengths, blank=mask_index, reduction="none")
 
 
 def _blocks_rule(x, block_size, data_format, deeper):
@@ -234,6 +251,7 @@ def depth_to_space(x, block_size, data_format="channels_last"):
 
     Example:
         >>> torchkeras.ops.depth_to_space(torch.arange(4).reshape(1, 1, 1, 4), 2).shape
+        torch.Size([1, 2, 2, 1])
     """
     x = tensor(x)
     _check_blocks(x, block_size)
@@ -291,6 +309,7 @@ def dot_product_attention(
     Example:
         >>> x = torch.ones(1, 2, 1, 4)
         >>> torchkeras.ops.dot_product_attention(x, x, x).shape
+        torch.Size([1, 2, 1, 4])
     """
     query, key, value = promoted(query, key, value, least=(float,))
     if not query.ndim == key.ndim == value.ndim == 4:
@@ -350,6 +369,7 @@ def gelu(x, approximate=True):
 
     Example:
         >>> torchkeras.ops.gelu([-1.0, 2.0])
+        tensor([-0.1588,  1.9546])
     """
     return activations.gelu(x, approximate)
 
@@ -370,6 +390,7 @@ def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None, **kwarg
 
     Example:
         >>> torchkeras.ops.layer_normalization([[1.0, 3.0]])
+        tensor([[-1.,  1.]])
     """
     rms_scaling = kwargs.pop("rms_scaling", False)
     if kwargs:
@@ -380,7 +401,10 @@ def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None, **kwarg
     shape = [x.shape[a] if a in axes else 1 for a in range(x.ndim)]
     wide = x.to(torch.promote_types(x.dtype, torch.float32))
     if rms_scaling:
-        warnings.warn("`rms_scaling` is deprecated. Use `rms_normalization` instead.", stacklevel=3)
+        warnings.warn(
+            "You passed `rms_scaling=True`, which is deprecated. Use `rms_normalization`.",
+            stacklevel=3,
+        )
         variance = torch.var(wide, axes, keepdim=True, correction=0)
         y = wide * torch.rsqrt(variance + epsilon)
         if gamma is not None:
@@ -395,6 +419,12 @@ def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None, **kwarg
     return y.to(x.dtype)
 
 
+def _check_axis(x, axis):
+    for a in [axis] if isinstance(axis, int) else axis:
+        if not -x.ndim <= a < max(x.ndim, 1):
+            raise ValueError(f"axis {a} is out of bounds for a tensor of {x.ndim} axes.")
+
+
 @op
 def log_softmax(x, axis=-1):
     """The logarithm of `softmax`, computed safely.
@@ -403,12 +433,18 @@ def log_softmax(x, axis=-1):
         x: Tensor, array, list or number.
         axis: Axis, or tuple of them, of the sum; ``None`` takes all.
 
+    Raises:
+        ValueError: if there is no such axis.
+
     Example:
         >>> torchkeras.ops.log_softmax([0.0, 0.0])
+        tensor([-0.6931, -0.6931])
     """
     if axis is None:
         x = tensor(x)
         return torch.log_softmax(x.reshape(-1), 0).reshape(x.shape)
+    x = tensor(x)
+    _check_axis(x, axis)
     return activations.log_softmax(x, axis)
 
 
@@ -427,6 +463,7 @@ def moments(x, axes, keepdims=False, synchronized=False):
 
     Example:
         >>> torchkeras.ops.moments([[1.0, 3.0]], axes=1)
+        (tensor([2.]), tensor([1.]))
     """
     if synchronized:
         raise NotImplementedError(
@@ -471,6 +508,8 @@ def multi_hot(inputs, num_classes=None, axis=-1, dtype=None, sparse=False, **kwa
 
     Example:
         >>> torchkeras.ops.multi_hot([[0, 2], [1, 1]], 3)
+        tensor([[1., 0., 1.],
+                [0., 1., 0.]])
     """
     num_classes = _num_classes(num_classes, kwargs, "multi_hot")
     inputs = tensor(inputs)
@@ -493,6 +532,7 @@ def normalize(x, axis=-1, order=2, epsilon=None):
 
     Example:
         >>> torchkeras.ops.normalize([3.0, 4.0])
+        tensor([0.6000, 0.8000])
     """
     if not isinstance(order, int) or not order >= 1:
         raise ValueError(f"Argument `order` must be an int >= 1. Received: order={order}")
@@ -519,6 +559,8 @@ def one_hot(x, num_classes, axis=-1, dtype=None, sparse=False):
 
     Example:
         >>> torchkeras.ops.one_hot([0, 2], 3)
+        tensor([[1., 0., 0.],
+                [0., 0., 1.]])
     """
     return _one_hot(tensor(x), num_classes, axis, dtype, sparse)
 
@@ -549,6 +591,7 @@ def psnr(x1, x2, max_val):
 
     Example:
         >>> torchkeras.ops.psnr([1.0, 0.0], [0.0, 0.0], max_val=2.0)
+        tensor(9.0309)
     """
     x1, x2 = promoted(x1, x2, least=(float,))
     if x1.shape != x2.shape:
@@ -569,6 +612,7 @@ def relu(x):
 
     Example:
         >>> torchkeras.ops.relu([-1.0, 2.0])
+        tensor([0., 2.])
     """
     return torch.relu(tensor(x))
 
@@ -587,6 +631,7 @@ def rms_normalization(x, scale=None, axis=-1, epsilon=None):
 
     Example:
         >>> torchkeras.ops.rms_normalization([1.0, 1.0])
+        tensor([1., 1.])
     """
     epsilon = config.epsilon() if epsilon is None else epsilon
     x = floating(x)
@@ -606,12 +651,18 @@ def softmax(x, axis=-1):
         x: Tensor, array, list or number.
         axis: Axis, or tuple of them, of the sum; ``None`` takes all.
 
+    Raises:
+        ValueError: if there is no such axis.
+
     Example:
         >>> torchkeras.ops.softmax([0.0, 0.0])
+        tensor([0.5000, 0.5000])
     """
     if axis is None:
         x = tensor(x)
         return torch.softmax(x.reshape(-1), 0).reshape(x.shape)
+    x = tensor(x)
+    _check_axis(x, axis)
     return activations.softmax(x, axis)
 
 
@@ -629,6 +680,7 @@ def space_to_depth(x, block_size, data_format="channels_last"):
 
     Example:
         >>> torchkeras.ops.space_to_depth(torch.ones(1, 2, 2, 1), 2).shape
+        torch.Size([1, 1, 1, 4])
     """
     x = tensor(x)
     _check_blocks(x, block_size)
@@ -669,6 +721,7 @@ def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
 
     Example:
         >>> torchkeras.ops.sparse_categorical_crossentropy([1], [[0.5, 0.5]])
+        tensor([0.6931])
     """
     output = floating(output)
     target = as_tensor(target, device=output.device).long()

@@ -1,6 +1,7 @@
 """`@op`: a plain function on tensors becomes one that also works on symbols."""
 
 import functools
+import re
 
 from torchkeras.graph._operation import FunctionOperation
 from torchkeras.graph._tensor import KerasTensor, is_symbolic
@@ -44,7 +45,9 @@ def op(function=None, *, rule=None):
         except NotImplementedError:
             raise
         except (IndexError, RuntimeError) as error:  # torch's, for shapes that do not fit
-            raise ValueError(f"`{function.__name__}` on symbols: {error}") from error
+            axis = re.search(r"Dimension out of range .*but got (-?\d+)", str(error))
+            why = f"axis {axis[1]} is out of bounds. " if axis else ""
+            raise ValueError(f"`{function.__name__}` on symbols: {why}{error}") from error
 
     @functools.wraps(function)
     def wrapper(*args, **kwargs):

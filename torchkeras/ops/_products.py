@@ -1,5 +1,7 @@
 """Products of vectors, matrices and tensors, and what is built of neighbours."""
 
+from typing import Any
+
 import torch
 
 from torchkeras import _dtypes
@@ -36,6 +38,7 @@ def correlate(x1, x2, mode="valid"):
 
     Example:
         >>> torchkeras.ops.correlate([1.0, 2.0, 3.0], [0.0, 1.0], mode="full")
+        tensor([1., 2., 3., 0.])
     """
     x1, x2 = promoted(x1, x2, least=(float,))
     if x1.ndim != 1 or x2.ndim != 1:
@@ -90,6 +93,7 @@ def cross(x1, x2, axisa=-1, axisb=-1, axisc=-1, axis=None):
 
     Example:
         >>> torchkeras.ops.cross([1, 0, 0], [0, 1, 0])
+        tensor([0, 0, 1], dtype=torch.int32)
     """
     if axis is not None:
         axisa = axisb = axisc = axis
@@ -120,13 +124,14 @@ def diff(a, n=1, axis=-1):
 
     Example:
         >>> torchkeras.ops.diff([1, 4, 9])
+        tensor([3, 5], dtype=torch.int32)
     """
     return torch.diff(tensor(a), n=n, dim=axis)
 
 
 def _dot_rule(x1, x2):
     n1, n2 = len(shape_of(x1)), len(shape_of(x2))
-    labels = [*range(n1)], [*range(n1, n1 + n2)]
+    labels: list[list] = [[*range(n1)], [*range(n1, n1 + n2)]]
     if n1 and n2:
         labels[0][-1] = labels[1][-min(n2, 2)] = "inner"
     return infer(dot.__wrapped__, unified((x1, x2), labels), {})
@@ -145,12 +150,14 @@ def dot(x1, x2):
 
     Example:
         >>> torchkeras.ops.dot([1, 2], [3, 4])
+        tensor(11, dtype=torch.int32)
     """
     x1, x2 = tensor(x1), tensor(x2)
     if x1.ndim == 0 or x2.ndim == 0:
         return torch.multiply(*promoted(x1, x2))
     axis = -1 if x2.ndim == 1 else -2
-    return _contract(lambda a, b: torch.tensordot(a, b, dims=([-1], [axis])), x1, x2)
+    dims: Any = [-1], [axis]
+    return _contract(lambda a, b: torch.tensordot(a, b, dims), x1, x2)
 
 
 def _einsum_rule(subscripts, *operands, **kwargs):
@@ -177,6 +184,7 @@ def einsum(subscripts, *operands, **kwargs):
 
     Example:
         >>> torchkeras.ops.einsum("ij,j->i", torch.ones(2, 3), [1.0, 2.0, 3.0])
+        tensor([6., 6.])
     """
     if set(kwargs) - {"optimize"}:
         raise TypeError(f"einsum() takes only the keyword `optimize`. Received: {sorted(kwargs)}")
@@ -188,7 +196,7 @@ def einsum(subscripts, *operands, **kwargs):
 
 def _inner_rule(x1, x2):
     n1, n2 = len(shape_of(x1)), len(shape_of(x2))
-    labels = [*range(n1)], [*range(n1, n1 + n2)]
+    labels: list[list] = [[*range(n1)], [*range(n1, n1 + n2)]]
     if n1 and n2:
         labels[0][-1] = labels[1][-1] = "inner"
     return infer(inner.__wrapped__, unified((x1, x2), labels), {})
@@ -204,11 +212,13 @@ def inner(x1, x2):
 
     Example:
         >>> torchkeras.ops.inner([1, 2], [3, 4])
+        tensor(11, dtype=torch.int32)
     """
     x1, x2 = tensor(x1), tensor(x2)
     if x1.ndim == 0 or x2.ndim == 0:
         return torch.multiply(*promoted(x1, x2))
-    return _contract(lambda a, b: torch.tensordot(a, b, dims=([-1], [-1])), x1, x2)
+    dims: Any = [-1], [-1]
+    return _contract(lambda a, b: torch.tensordot(a, b, dims), x1, x2)
 
 
 @op
@@ -221,13 +231,14 @@ def kron(x1, x2):
 
     Example:
         >>> torchkeras.ops.kron([1, 2], [1, 1])
+        tensor([1, 1, 2, 2], dtype=torch.int32)
     """
     return torch.kron(tensor(x1), tensor(x2))
 
 
 def _matmul_rule(x1, x2):
     a, b = shape_of(x1), shape_of(x2)
-    if not a or not b:
+    if len(a) == 0 or len(b) == 0:
         raise ValueError(f"`matmul` takes no numbers. Received shapes: {a} and {b}")
     inner = a[-1], b[-2] if len(b) > 1 else b[-1]
     if None not in inner and inner[0] != inner[1]:
@@ -260,6 +271,7 @@ def matmul(x1, x2):
 
     Example:
         >>> torchkeras.ops.matmul([[1.0, 2.0]], [[3.0], [4.0]])
+        tensor([[11.]])
     """
     x1, x2 = tensor(x1), tensor(x2)
     if x1.dtype is x2.dtype is torch.int8:
@@ -277,6 +289,8 @@ def outer(x1, x2):
 
     Example:
         >>> torchkeras.ops.outer([1, 2], [3, 4])
+        tensor([[3, 4],
+                [6, 8]], dtype=torch.int32)
     """
     x1, x2 = tensor(x1), tensor(x2)
     return x1.reshape(-1, 1) * x2.reshape(-1)
@@ -284,9 +298,9 @@ def outer(x1, x2):
 
 def _tensordot_rule(x1, x2, axes=2):
     n1, n2 = len(shape_of(x1)), len(shape_of(x2))
-    pairs = (range(n1 - axes, n1), range(axes)) if isinstance(axes, int) else axes
+    pairs: Any = (range(n1 - axes, n1), range(axes)) if isinstance(axes, int) else axes
     pairs = [[a] if isinstance(a, int) else a for a in pairs]
-    labels = [*range(n1)], [*range(n1, n1 + n2)]
+    labels: list[list] = [[*range(n1)], [*range(n1, n1 + n2)]]
     for i, (a, b) in enumerate(zip(*pairs)):
         labels[0][a] = labels[1][b] = f"inner{i}"
     return infer(tensordot.__wrapped__, (*unified((x1, x2), labels), axes), {})
@@ -304,10 +318,12 @@ def tensordot(x1, x2, axes=2):
 
     Example:
         >>> torchkeras.ops.tensordot([[1, 2]], [[3], [4]], axes=1)
+        tensor([[11]], dtype=torch.int32)
     """
+    dims: Any = axes
     if not isinstance(axes, int):
-        axes = tuple([a] if isinstance(a, int) else list(a) for a in axes)
-    return _contract(lambda a, b: torch.tensordot(a, b, dims=axes), tensor(x1), tensor(x2))
+        dims = [[a] if isinstance(a, int) else list(a) for a in dims]
+    return _contract(lambda a, b: torch.tensordot(a, b, dims), tensor(x1), tensor(x2))
 
 
 @op
@@ -322,6 +338,7 @@ def trapezoid(y, x=None, dx=1.0, axis=-1):
 
     Example:
         >>> torchkeras.ops.trapezoid([1.0, 2.0, 3.0])
+        tensor(4.)
     """
     y = floating(y)
     if x is None:
@@ -346,6 +363,9 @@ def vander(x, N=None, increasing=False):
 
     Example:
         >>> torchkeras.ops.vander([1, 2, 3])
+        tensor([[1, 1, 1],
+                [4, 2, 1],
+                [9, 3, 1]], dtype=torch.int32)
     """
     x = tensor(x)
     if x.ndim != 1:
@@ -366,6 +386,7 @@ def vdot(x1, x2):
 
     Example:
         >>> torchkeras.ops.vdot([[1, 2]], [[3, 4]])
+        tensor(11, dtype=torch.int32)
     """
     x1, x2 = tensor(x1).reshape(-1), tensor(x2).reshape(-1)
     return _contract(torch.vdot, x1, x2)

@@ -20,6 +20,8 @@ from torchkeras.ops._op import op
 
 def _running_rule(x, axis=None, dtype=None):
     shape = x.shape
+    if axis is not None and not -x.ndim <= axis < builtins.max(x.ndim, 1):
+        raise ValueError(f"axis {axis} is out of bounds for a tensor of {x.ndim} axes.")
     if axis is None:
         shape = (None if None in x.shape else math.prod(x.shape),)
     small = KerasTensor((1,) * x.ndim, x.dtype)
@@ -43,9 +45,9 @@ def _merged(x, axis, keepdims=False):
     axes = sorted({a % x.ndim if x.ndim else a for a in axes})
     rest = [a for a in range(x.ndim) if a not in axes]
     shape = [1 if a in axes else x.shape[a] for a in (range(x.ndim) if keepdims else rest)]
-    return x.permute(*rest, *axes).reshape([x.shape[a] for a in rest] + [-1]) if axes else (
-        x[..., None]
-    ), shape
+    return x.permute(*rest, *axes).reshape(
+        [*(x.shape[a] for a in rest), math.prod(x.shape[a] for a in axes)]
+    ) if axes else (x[..., None]), shape
 
 
 def _countable(x):
@@ -67,6 +69,7 @@ def all(x, axis=None, keepdims=False):
 
     Example:
         >>> torchkeras.ops.all([True, False])
+        tensor(False)
     """
     return _over(torch.all, tensor(x).bool(), axis, keepdims)
 
@@ -82,6 +85,7 @@ def amax(x, axis=None, keepdims=False):
 
     Example:
         >>> torchkeras.ops.amax([[1.0, 5.0], [3.0, 2.0]], axis=0)
+        tensor([3., 5.])
     """
     return _over(torch.amax, tensor(x), axis, keepdims)
 
@@ -97,6 +101,7 @@ def amin(x, axis=None, keepdims=False):
 
     Example:
         >>> torchkeras.ops.amin([[1.0, 5.0], [3.0, 2.0]], axis=0)
+        tensor([1., 2.])
     """
     return _over(torch.amin, tensor(x), axis, keepdims)
 
@@ -112,6 +117,7 @@ def any(x, axis=None, keepdims=False):
 
     Example:
         >>> torchkeras.ops.any([True, False])
+        tensor(True)
     """
     return _over(torch.any, tensor(x).bool(), axis, keepdims)
 
@@ -127,6 +133,7 @@ def argmax(x, axis=None, keepdims=False):
 
     Example:
         >>> torchkeras.ops.argmax([1.0, 5.0, 3.0])
+        tensor(1, dtype=torch.int32)
     """
     return _place(torch.argmax, tensor(x), axis, keepdims)
 
@@ -149,6 +156,7 @@ def argmin(x, axis=None, keepdims=False):
 
     Example:
         >>> torchkeras.ops.argmin([1.0, 5.0, 3.0])
+        tensor(0, dtype=torch.int32)
     """
     return _place(torch.argmin, tensor(x), axis, keepdims)
 
@@ -164,6 +172,7 @@ def average(x, axis=None, weights=None):
 
     Example:
         >>> torchkeras.ops.average([1.0, 2.0], weights=[3.0, 1.0])
+        tensor(1.2500)
     """
     if weights is None:
         return _over(torch.mean, narrow_floating(x), axis)
@@ -175,7 +184,9 @@ def average(x, axis=None, weights=None):
 
 
 def _bincount_rule(x, weights=None, minlength=0, sparse=False):
-    dtype = "int32" if weights is None else _dtypes.standardize_dtype(tensor(weights).dtype)
+    dtype = "int32"
+    if weights is not None:
+        dtype = _dtypes.standardize_dtype(getattr(weights, "dtype", None) or tensor(weights).dtype)
     return KerasTensor((*x.shape[:-1], None), dtype)
 
 
@@ -194,6 +205,7 @@ def bincount(x, weights=None, minlength=0, sparse=False):
 
     Example:
         >>> torchkeras.ops.bincount([1, 2, 2])
+        tensor([0, 1, 2], dtype=torch.int32)
     """
     if sparse:
         raise ValueError("Unsupported value `sparse=True` with torch backend. Leave it out.")
@@ -217,6 +229,8 @@ def corrcoef(x):
 
     Example:
         >>> torchkeras.ops.corrcoef([[1.0, 2.0, 3.0], [1.0, 0.0, 1.0]])
+        tensor([[1., 0.],
+                [0., 1.]])
     """
     x = tensor(x)
     return torch.corrcoef(x.double() if x.dtype is torch.int64 else floating(x))
@@ -232,6 +246,7 @@ def count_nonzero(x, axis=None):
 
     Example:
         >>> torchkeras.ops.count_nonzero([1, 0, 2])
+        tensor(2, dtype=torch.int32)
     """
     return _over(torch.sum, tensor(x) != 0, axis, dtype=torch.int32)
 
@@ -247,6 +262,7 @@ def cumprod(x, axis=None, dtype=None):
 
     Example:
         >>> torchkeras.ops.cumprod([1.0, 2.0, 3.0])
+        tensor([1., 2., 6.])
     """
     return _running(torch.cumprod, tensor(x), axis, dtype)
 
@@ -271,6 +287,7 @@ def cumsum(x, axis=None, dtype=None):
 
     Example:
         >>> torchkeras.ops.cumsum([1.0, 2.0, 3.0])
+        tensor([1., 3., 6.])
     """
     return _running(torch.cumsum, tensor(x), axis, dtype)
 
@@ -289,6 +306,7 @@ def histogram(x, bins=10, range=None):
 
     Example:
         >>> torchkeras.ops.histogram([1.0, 2.0, 2.0, 5.0], bins=2)
+        (tensor([3., 1.]), tensor([1., 3., 5.]))
     """
     if not isinstance(bins, int):
         raise TypeError(f"Argument `bins` must be of type `int`. Received: bins={bins}")
@@ -335,6 +353,7 @@ def logsumexp(x, axis=None, keepdims=False):
 
     Example:
         >>> torchkeras.ops.logsumexp([0.0, 0.0])
+        tensor(0.6931)
     """
     return _over(torch.logsumexp, floating(x), axis, keepdims)
 
@@ -351,6 +370,7 @@ def max(x, axis=None, keepdims=False, initial=None):
 
     Example:
         >>> torchkeras.ops.max([1.0, 5.0]), torchkeras.ops.max([1.0], initial=2.0)
+        (tensor(5.), tensor(2.))
     """
     return _extreme(torch.amax, torch.maximum, tensor(x), axis, keepdims, initial)
 
@@ -376,6 +396,7 @@ def mean(x, axis=None, keepdims=False):
 
     Example:
         >>> torchkeras.ops.mean([[1.0, 5.0], [3.0, 2.0]], axis=1)
+        tensor([3.0000, 2.5000])
     """
     return _over(torch.mean, floating(x), axis, keepdims)
 
@@ -391,6 +412,7 @@ def median(x, axis=None, keepdims=False):
 
     Example:
         >>> torchkeras.ops.median([1.0, 5.0, 2.0, 3.0])
+        tensor(2.5000)
     """
     return _quantile(x, 0.5, axis, "linear", keepdims)
 
@@ -407,6 +429,7 @@ def min(x, axis=None, keepdims=False, initial=None):
 
     Example:
         >>> torchkeras.ops.min([1.0, 5.0]), torchkeras.ops.min([1.0], initial=0.5)
+        (tensor(1.), tensor(0.5000))
     """
     return _extreme(torch.amin, torch.minimum, tensor(x), axis, keepdims, initial)
 
@@ -422,6 +445,7 @@ def nanargmax(x, axis=None, keepdims=False):
 
     Example:
         >>> torchkeras.ops.nanargmax([1.0, float("nan"), 3.0])
+        tensor(2, dtype=torch.int32)
     """
     return _nan_place(torch.argmax, -math.inf, x, axis, keepdims)
 
@@ -446,6 +470,7 @@ def nanargmin(x, axis=None, keepdims=False):
 
     Example:
         >>> torchkeras.ops.nanargmin([1.0, float("nan"), 3.0])
+        tensor(0, dtype=torch.int32)
     """
     return _nan_place(torch.argmin, math.inf, x, axis, keepdims)
 
@@ -467,6 +492,7 @@ def nancumprod(x, axis=None, dtype=None):
 
     Example:
         >>> torchkeras.ops.nancumprod([2.0, float("nan"), 3.0])
+        tensor([2., 2., 6.])
     """
     return _running(torch.cumprod, _filled(x, 1.0), axis, dtype)
 
@@ -482,6 +508,7 @@ def nancumsum(x, axis=None, dtype=None):
 
     Example:
         >>> torchkeras.ops.nancumsum([2.0, float("nan"), 3.0])
+        tensor([2., 2., 5.])
     """
     return _running(torch.cumsum, _filled(x, 0.0), axis, dtype)
 
@@ -497,6 +524,7 @@ def nanmax(x, axis=None, keepdims=False):
 
     Example:
         >>> torchkeras.ops.nanmax([1.0, float("nan"), 3.0])
+        tensor(3.)
     """
     return _nan_extreme(torch.amax, -math.inf, x, axis, keepdims)
 
@@ -520,6 +548,7 @@ def nanmean(x, axis=None, keepdims=False):
 
     Example:
         >>> torchkeras.ops.nanmean([1.0, float("nan"), 3.0])
+        tensor(2.)
     """
     return _over(torch.nanmean, narrow_floating(x), axis, keepdims)
 
@@ -535,6 +564,7 @@ def nanmedian(x, axis=None, keepdims=False):
 
     Example:
         >>> torchkeras.ops.nanmedian([1.0, float("nan"), 3.0])
+        tensor(2.)
     """
     return _quantile(x, 0.5, axis, "linear", keepdims, nans=True)
 
@@ -550,6 +580,7 @@ def nanmin(x, axis=None, keepdims=False):
 
     Example:
         >>> torchkeras.ops.nanmin([1.0, float("nan"), 3.0])
+        tensor(1.)
     """
     return _nan_extreme(torch.amin, math.inf, x, axis, keepdims)
 
@@ -567,6 +598,7 @@ def nanpercentile(x, q, axis=None, method="linear", keepdims=False):
 
     Example:
         >>> torchkeras.ops.nanpercentile([1.0, float("nan"), 3.0], 50)
+        tensor(2.)
     """
     return _quantile(x, floating(q) / 100, axis, method, keepdims, nans=True)
 
@@ -582,6 +614,7 @@ def nanprod(x, axis=None, keepdims=False):
 
     Example:
         >>> torchkeras.ops.nanprod([2.0, float("nan"), 3.0])
+        tensor(6.)
     """
     return _product(_filled(x, 1.0), axis, keepdims, None)
 
@@ -599,6 +632,7 @@ def nanquantile(x, q, axis=None, method="linear", keepdims=False):
 
     Example:
         >>> torchkeras.ops.nanquantile([1.0, float("nan"), 3.0], 0.5)
+        tensor(2.)
     """
     return _quantile(x, q, axis, method, keepdims, nans=True)
 
@@ -614,6 +648,7 @@ def nanstd(x, axis=None, keepdims=False):
 
     Example:
         >>> torchkeras.ops.nanstd([1.0, float("nan"), 3.0])
+        tensor(1.)
     """
     return torch.sqrt(_nanvar(x, axis, keepdims))
 
@@ -629,6 +664,7 @@ def nansum(x, axis=None, keepdims=False):
 
     Example:
         >>> torchkeras.ops.nansum([1.0, float("nan"), 3.0])
+        tensor(4.)
     """
     x = _countable(x)
     return _over(torch.nansum, x, axis, keepdims, dtype=x.dtype)
@@ -645,6 +681,7 @@ def nanvar(x, axis=None, keepdims=False):
 
     Example:
         >>> torchkeras.ops.nanvar([1.0, float("nan"), 3.0])
+        tensor(1.)
     """
     return _nanvar(x, axis, keepdims)
 
@@ -669,6 +706,7 @@ def percentile(x, q, axis=None, method="linear", keepdims=False):
 
     Example:
         >>> torchkeras.ops.percentile([1.0, 2.0, 3.0], 75)
+        tensor(2.5000)
     """
     return _quantile(x, floating(q) / 100, axis, method, keepdims)
 
@@ -685,6 +723,7 @@ def prod(x, axis=None, keepdims=False, dtype=None):
 
     Example:
         >>> torchkeras.ops.prod([[1.0, 5.0], [3.0, 2.0]], axis=1)
+        tensor([5., 6.])
     """
     return _product(tensor(x), axis, keepdims, dtype)
 
@@ -708,6 +747,7 @@ def ptp(x, axis=None, keepdims=False):
 
     Example:
         >>> torchkeras.ops.ptp([1.0, 5.0, 3.0])
+        tensor(4.)
     """
     x = tensor(x)
     return _over(torch.amax, x, axis, keepdims) - _over(torch.amin, x, axis, keepdims)
@@ -727,6 +767,7 @@ def quantile(x, q, axis=None, method="linear", keepdims=False):
 
     Example:
         >>> torchkeras.ops.quantile([1.0, 2.0, 3.0], [0.0, 0.75])
+        tensor([1.0000, 2.5000])
     """
     return _quantile(x, q, axis, method, keepdims)
 
@@ -771,6 +812,7 @@ def std(x, axis=None, keepdims=False):
 
     Example:
         >>> torchkeras.ops.std([1.0, 3.0])
+        tensor(1.)
     """
     return _over(torch.std, floating(x), axis, keepdims, correction=0)
 
@@ -786,6 +828,7 @@ def sum(x, axis=None, keepdims=False):
 
     Example:
         >>> torchkeras.ops.sum([[1.0, 5.0], [3.0, 2.0]], axis=1)
+        tensor([6., 5.])
     """
     x = _countable(x)
     return _over(torch.sum, x, axis, keepdims, dtype=x.dtype)
@@ -803,6 +846,7 @@ def trace(x, offset=0, axis1=0, axis2=1):
 
     Example:
         >>> torchkeras.ops.trace([[1.0, 2.0], [3.0, 4.0]])
+        tensor(5.)
     """
     x = _countable(x)
     if axis1 % x.ndim == axis2 % x.ndim:
@@ -821,5 +865,6 @@ def var(x, axis=None, keepdims=False):
 
     Example:
         >>> torchkeras.ops.var([1.0, 3.0])
+        tensor(1.)
     """
     return _over(torch.var, narrow_floating(x), axis, keepdims, correction=0)

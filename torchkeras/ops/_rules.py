@@ -6,7 +6,7 @@ from torchkeras.graph._infer import infer
 from torchkeras.graph._tensor import KerasTensor
 
 
-def shape_of(x):
+def shape_of(x) -> tuple:
     """The shape of a symbol, tensor, array, list or number."""
     return tuple(x.shape) if hasattr(x, "shape") else np.shape(x)
 

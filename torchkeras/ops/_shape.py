@@ -1,24 +1,21 @@
 """Other orders, shapes and parts of the same elements."""
 
 import math
-import re
 
 import torch
 
 from torchkeras.graph._infer import infer
 from torchkeras.graph._tensor import KerasTensor
-from torchkeras.ops._convert import as_tensor, tensor
+from torchkeras.ops._convert import tensor
 from torchkeras.ops._op import clamped, op
-from torchkeras.ops._rules import shape_of, unified
+from torchkeras.ops._rules import broadcast, shape_of, unified
 
 
 def _joined(function, xs, axis):
     """Runs a function of tensors that differ along one axis at most, with sizes made known."""
     n = len(shape_of(xs[0]))
-    labels = [
-        [(i, a) if axis is not None and a == axis % n else a for a in range(n)]
-        for i in range(len(xs))
-    ]
+    joined = None if axis is None else axis % n
+    labels = [[(i, a) if a == joined else a for a in range(n)] for i in range(len(xs))]
     return infer(function, (unified(xs, labels),), {})
 
 
@@ -39,78 +36,13 @@ def _append_rule(x1, x2, axis=None):
 
 
 def _broadcast_to_rule(x, shape):
+    broadcast(x.shape, tuple(shape))  # raises if they do not fit
     return KerasTensor(tuple(shape), x.dtype)
-
-
-def _rearrange_rule(tensor, pattern, **axes_lengths):
-    return KerasTensor(_Pattern(pattern, tensor.shape, axes_lengths).result, tensor.dtype)
-
-
-class _Pattern:
-    """What a pattern means for a shape: sizes to split into, their order, the result's sizes."""
-
-    def __init__(self, pattern, shape, lengths):
-        left, arrow, right = pattern.partition("->")
-        before, after = self._groups(left), self._groups(right)
-        names, wanted = sum(before, []), sum(after, [])
-        if not arrow or sorted(names) != sorted(wanted) or len(set(names)) != len(names):
-            raise ValueError(
-                "`pattern` must name the same axes, each once, on both sides of '->'. "
-                f"Received: pattern={pattern!r}"
-            )
-        rest = len(shape) - len(before)
-        if ["..."] in before:
-            i = before.index(["..."])
-            dots = [f"...{n}" for n in range(rest + 1)]
-            before[i : i + 1] = [[d] for d in dots]
-            after = [
-                new
-                for group in after
-                for new in (
-                    [[d] for d in dots]
-                    if group == ["..."]
-                    else [sum([dots if n == "..." else [n] for n in group], [])]
-                )
-            ]
-            names, wanted = sum(before, []), sum(after, [])
-        if len(before) != len(shape):
-            raise ValueError(
-                f"`pattern` has {len(before)} axes before '->', but the tensor has shape "
-                f"{tuple(shape)}. Received: pattern={pattern!r}"
-            )
-        sizes = {}
-        for group, size in zip(before, shape):
-            sizes.update(self._sizes(group, size, lengths, pattern))
-        self.split = [sizes[n] for n in names]
-        self.order = [names.index(n) for n in wanted]
-        self.result = [
-            None if None in (s := [sizes[n] for n in group]) else math.prod(s) for group in after
-        ]
-
-    @staticmethod
-    def _groups(text):
-        """Lists of names; `1` and `()` are axes of size one without a name."""
-        parts = re.findall(r"\(([^()]*)\)|(\.\.\.|\w+)", text)
-        return [[n for n in (group or name).split() if n != "1"] for group, name in parts]
-
-    @staticmethod
-    def _sizes(group, size, lengths, pattern):
-        known = {n: lengths[n] for n in group if n in lengths}
-        unknown = [n for n in group if n not in lengths]
-        product = math.prod(known.values())
-        if size is None:
-            return {**dict.fromkeys(unknown), **known}
-        if len(unknown) > 1 or size % max(product, 1) or (not unknown and product != size):
-            raise ValueError(
-                f"Cannot split an axis of size {size} into {group} with {known}. Give all sizes "
-                f"but one, as in `rearrange(x, {pattern!r}, name=size)`."
-            )
-        return {**known, **{n: size // max(product, 1) for n in unknown}}
 
 
 def _repeat_rule(x, repeats, axis=None):
     total = None if None in x.shape else math.prod(x.shape)
-    shape = [total] if axis is None else list(x.shape)
+    shape: list = [total] if axis is None else list(x.shape)
     place = 0 if axis is None else axis
     if isinstance(repeats, int):
         repeats = [repeats]
@@ -119,14 +51,32 @@ def _repeat_rule(x, repeats, axis=None):
     elif len(repeats) == 1:
         shape[place] = None if shape[place] is None else shape[place] * int(repeats[0])
     else:
-        shape[place] = int(sum(repeats))
+        if shape[place] is not None:
+            if shape[place] != len(repeats):
+                raise ValueError(
+                    f"`repeats` must have one entry for each of {shape[place]} elements. "
+                    f"Received: {len(repeats)}"
+                )
+            shape[place] = int(sum(repeats))
     return KerasTensor(shape, x.dtype)
+
+
+def _check_sizes(newshape):
+    if any(size is not None and size < -1 for size in newshape):
+        raise ValueError(
+            "Sizes must be non-negative integers, or -1 for one that follows from the others. "
+            f"Received: newshape={tuple(newshape)}"
+        )
 
 
 def _reshape_rule(x, newshape):
     if isinstance(newshape, KerasTensor):
         return KerasTensor((None,) * (newshape.shape[0] if newshape.shape else 1), x.dtype)
     newshape = (newshape,) if isinstance(newshape, int) else tuple(newshape)
+    if any(isinstance(size, KerasTensor) for size in newshape):
+        newshape = [None if isinstance(size, KerasTensor) else size for size in newshape]
+        return KerasTensor([None if size == -1 else size for size in newshape], x.dtype)
+    _check_sizes(newshape)
     shape = [None if size == -1 else size for size in newshape]
     if None not in x.shape:
         known = math.prod(size for size in shape if size is not None)
@@ -197,7 +147,7 @@ def _check_sections(shape, sections, axis):
 def _unstack_rule(x, num=None, axis=0):
     if not -x.ndim <= axis < x.ndim:
         raise ValueError(
-            f"Axis {axis} is out of range for a tensor of {x.ndim} axes. Received: axis={axis}"
+            f"axis {axis} is out of bounds for a tensor of {x.ndim} axes. Received: axis={axis}"
         )
     axis = axis % x.ndim
     n = x.shape[axis] if num is None else num
@@ -221,6 +171,7 @@ def append(x1, x2, axis=None):
 
     Example:
         >>> torchkeras.ops.append([1, 2], [3])
+        tensor([1, 2, 3], dtype=torch.int32)
     """
     x1, x2 = tensor(x1), tensor(x2)
     if axis is None:
@@ -242,6 +193,7 @@ def array_split(x, indices_or_sections, axis=0):
 
     Example:
         >>> torchkeras.ops.array_split([1, 2, 3], 2)
+        [tensor([1, 2], dtype=torch.int32), tensor([3], dtype=torch.int32)]
     """
     if not isinstance(indices_or_sections, int):
         raise TypeError(
@@ -261,6 +213,8 @@ def broadcast_to(x, shape):
 
     Example:
         >>> torchkeras.ops.broadcast_to([1, 2], (2, 2))
+        tensor([[1, 2],
+                [1, 2]], dtype=torch.int32)
     """
     return tensor(x).broadcast_to(tuple(shape))
 
@@ -275,6 +229,7 @@ def concatenate(xs, axis=0):
 
     Example:
         >>> torchkeras.ops.concatenate([[1, 2], [3]])
+        tensor([1, 2, 3], dtype=torch.int32)
     """
     xs = [tensor(x) for x in xs]
     if axis is None:
@@ -295,6 +250,8 @@ def diag(x, k=0):
 
     Example:
         >>> torchkeras.ops.diag([1, 2]), torchkeras.ops.diag([[1, 2], [3, 4]])
+        (tensor([[1, 0],
+                [0, 2]], dtype=torch.int32), tensor([1, 4], dtype=torch.int32))
     """
     x = tensor(x)
     if x.ndim not in (1, 2):
@@ -315,6 +272,8 @@ def diagflat(x, k=0):
 
     Example:
         >>> torchkeras.ops.diagflat([[1, 2]])
+        tensor([[1, 0],
+                [0, 2]], dtype=torch.int32)
     """
     return torch.diagflat(tensor(x), k)
 
@@ -334,6 +293,7 @@ def diagonal(x, offset=0, axis1=0, axis2=1):
 
     Example:
         >>> torchkeras.ops.diagonal([[1, 2], [3, 4]])
+        tensor([1, 4], dtype=torch.int32)
     """
     x = tensor(x)
     if x.ndim < 2:
@@ -356,6 +316,7 @@ def dsplit(x, indices_or_sections):
 
     Example:
         >>> [part.shape for part in torchkeras.ops.dsplit(torch.ones(1, 2, 4), 2)]
+        [torch.Size([1, 2, 2]), torch.Size([1, 2, 2])]
     """
     return _split(tensor(x), indices_or_sections, 2)
 
@@ -369,6 +330,8 @@ def dstack(xs):
 
     Example:
         >>> torchkeras.ops.dstack([[1, 2], [3, 4]])
+        tensor([[[1, 3],
+                 [2, 4]]], dtype=torch.int32)
     """
     return torch.dstack([tensor(x) for x in xs])
 
@@ -383,6 +346,8 @@ def expand_dims(x, axis):
 
     Example:
         >>> torchkeras.ops.expand_dims([1, 2], -1)
+        tensor([[1],
+                [2]], dtype=torch.int32)
     """
     x = tensor(x)
     if isinstance(axis, int):
@@ -403,6 +368,7 @@ def flip(x, axis=None):
 
     Example:
         >>> torchkeras.ops.flip([1, 2, 3])
+        tensor([3, 2, 1], dtype=torch.int32)
     """
     x = tensor(x)
     axes = range(x.ndim) if axis is None else [axis] if isinstance(axis, int) else axis
@@ -418,6 +384,8 @@ def fliplr(x):
 
     Example:
         >>> torchkeras.ops.fliplr([[1, 2], [3, 4]])
+        tensor([[2, 1],
+                [4, 3]], dtype=torch.int32)
     """
     return torch.fliplr(tensor(x))
 
@@ -431,6 +399,8 @@ def flipud(x):
 
     Example:
         >>> torchkeras.ops.flipud([[1, 2], [3, 4]])
+        tensor([[3, 4],
+                [1, 2]], dtype=torch.int32)
     """
     return torch.flipud(tensor(x))
 
@@ -445,6 +415,7 @@ def hsplit(x, indices_or_sections):
 
     Example:
         >>> torchkeras.ops.hsplit([[1, 2, 3, 4]], 2)
+        [tensor([[1, 2]], dtype=torch.int32), tensor([[3, 4]], dtype=torch.int32)]
     """
     x = tensor(x)
     return _split(x, indices_or_sections, 1 if x.ndim > 1 else 0)
@@ -459,6 +430,7 @@ def hstack(xs):
 
     Example:
         >>> torchkeras.ops.hstack([[1, 2], [3]])
+        tensor([1, 2, 3], dtype=torch.int32)
     """
     return torch.hstack([tensor(x) for x in xs])
 
@@ -474,6 +446,7 @@ def moveaxis(x, source, destination):
 
     Example:
         >>> torchkeras.ops.moveaxis(torch.ones(2, 3, 4), 0, -1).shape
+        torch.Size([3, 4, 2])
     """
     return torch.moveaxis(tensor(x), source, destination)
 
@@ -494,7 +467,9 @@ def pad(x, pad_width, mode="constant", constant_values=None):
 
     Example:
         >>> torchkeras.ops.pad([1, 2, 3], (1, 2))
+        tensor([0, 1, 2, 3, 0, 0], dtype=torch.int32)
         >>> torchkeras.ops.pad([1, 2, 3], 2, mode="reflect")
+        tensor([3, 2, 1, 2, 3, 2, 1], dtype=torch.int32)
     """
     x = tensor(x)
     if constant_values is not None and mode != "constant":
@@ -532,16 +507,15 @@ def _widths(pad_width, ndim):
     """A (before, after) pair for each axis."""
     if isinstance(pad_width, torch.Tensor):
         pad_width = pad_width.tolist()
-    if isinstance(pad_width, int):
-        pad_width = (pad_width,)
-    if isinstance(pad_width[0], int):
-        pad_width = (tuple(pad_width) * (2 if len(pad_width) == 1 else 1),)
-    pairs = [(int(p[0]), int(p[-1])) for p in pad_width]
+    pairs: list = [pad_width] if isinstance(pad_width, int) else list(pad_width)
+    if isinstance(pairs[0], int):
+        pairs = [(pairs[0], pairs[-1])]
+    pairs = [(int(p[0]), int(p[-1])) for p in pairs]
     pairs = pairs * ndim if len(pairs) == 1 else pairs
     if len(pairs) != ndim:
         raise ValueError(
             "`pad_width` must have the same length as `x.shape`. "
-            f"Received: pad_width={pad_width} (of length {len(pad_width)}) and x of {ndim} axes."
+            f"Received: pad_width={pad_width} and x of {ndim} axes."
         )
     return pairs
 
@@ -555,29 +529,9 @@ def ravel(x):
 
     Example:
         >>> torchkeras.ops.ravel([[1, 2], [3, 4]])
+        tensor([1, 2, 3, 4], dtype=torch.int32)
     """
     return tensor(x).reshape(-1)
-
-
-@op(rule=_rearrange_rule)
-def rearrange(tensor, pattern, **axes_lengths):
-    """Axes reordered, merged and split as a pattern says, like ``"b (h w) c -> b h w c"``.
-
-    Args:
-        tensor: Tensor, array, list or number.
-        pattern: Names of the axes before and after ``->``; names in parentheses are one axis, and
-            ``...`` stands for any axes.
-        axes_lengths: Sizes of axes that the pattern splits; one in each group may be left out.
-
-    Raises:
-        ValueError: if pattern and shape do not fit.
-
-    Example:
-        >>> torchkeras.ops.rearrange(torch.ones(2, 6), "b (h w) -> h b w", h=2).shape
-    """
-    x = as_tensor(tensor)
-    plan = _Pattern(pattern, x.shape, axes_lengths)
-    return x.reshape(plan.split).permute(plan.order).reshape(plan.result)
 
 
 @op(rule=_repeat_rule)
@@ -591,6 +545,7 @@ def repeat(x, repeats, axis=None):
 
     Example:
         >>> torchkeras.ops.repeat([1, 2], [1, 3])
+        tensor([1, 2, 2, 2], dtype=torch.int32)
     """
     x = tensor(x)
     if not isinstance(repeats, int):
@@ -613,15 +568,17 @@ def reshape(x, newshape):
 
     Example:
         >>> torchkeras.ops.reshape([1, 2, 3, 4], (2, -1))
+        tensor([[1, 2],
+                [3, 4]], dtype=torch.int32)
     """
     x = tensor(x)
     if isinstance(newshape, int):
         newshape = (newshape,)
     newshape = [-1 if size is None else int(size) for size in newshape]
-    if any(size < -1 for size in newshape) or newshape.count(-1) > 1:
+    _check_sizes(newshape)
+    if newshape.count(-1) > 1:
         raise ValueError(
-            "`newshape` must hold sizes, of which one may be -1. "
-            f"Received: newshape={newshape} for x.shape={tuple(x.shape)}"
+            f"Only one size of `newshape` may be left open. Received: newshape={tuple(newshape)}"
         )
     return x.reshape(newshape)
 
@@ -637,10 +594,11 @@ def roll(x, shift, axis=None):
 
     Example:
         >>> torchkeras.ops.roll([1, 2, 3], 1)
+        tensor([3, 1, 2], dtype=torch.int32)
     """
     if isinstance(shift, int) and isinstance(axis, (tuple, list)):
         shift = (shift,) * len(axis)
-    return torch.roll(tensor(x), shift, axis)
+    return torch.roll(tensor(x), shift, () if axis is None else axis)
 
 
 @op
@@ -657,6 +615,8 @@ def rot90(array, k=1, axes=(0, 1)):
 
     Example:
         >>> torchkeras.ops.rot90([[1, 2], [3, 4]])
+        tensor([[2, 4],
+                [1, 3]], dtype=torch.int32)
     """
     x = tensor(array)
     if x.ndim < 2:
@@ -681,7 +641,10 @@ def split(x, indices_or_sections, axis=0):
         ValueError: if there are no equal parts.
 
     Example:
-        >>> torchkeras.ops.split([1, 2, 3, 4], 2), torchkeras.ops.split([1, 2, 3], [1])
+        >>> [part.tolist() for part in torchkeras.ops.split([1, 2, 3, 4], 2)]
+        [[1, 2], [3, 4]]
+        >>> [part.tolist() for part in torchkeras.ops.split([1, 2, 3, 4], [1])]
+        [[1], [2, 3, 4]]
     """
     return _split(tensor(x), indices_or_sections, axis)
 
@@ -709,6 +672,7 @@ def squeeze(x, axis=None):
 
     Example:
         >>> torchkeras.ops.squeeze([[1, 2]])
+        tensor([1, 2], dtype=torch.int32)
     """
     x = tensor(x)
     if axis is None:
@@ -732,6 +696,8 @@ def stack(x, axis=0):
 
     Example:
         >>> torchkeras.ops.stack([[1, 2], [3, 4]], axis=1)
+        tensor([[1, 3],
+                [2, 4]], dtype=torch.int32)
     """
     return torch.stack([tensor(v) for v in x], axis)
 
@@ -747,6 +713,8 @@ def swapaxes(x, axis1, axis2):
 
     Example:
         >>> torchkeras.ops.swapaxes([[1, 2], [3, 4]], 0, 1)
+        tensor([[1, 3],
+                [2, 4]], dtype=torch.int32)
     """
     return torch.swapaxes(tensor(x), axis1, axis2)
 
@@ -761,6 +729,7 @@ def tile(x, repeats):
 
     Example:
         >>> torchkeras.ops.tile([1, 2], 2)
+        tensor([1, 2, 1, 2], dtype=torch.int32)
     """
     if not isinstance(repeats, int):
         repeats = repeats.tolist() if hasattr(repeats, "tolist") else tuple(repeats)
@@ -780,14 +749,16 @@ def transpose(x, axes=None):
 
     Example:
         >>> torchkeras.ops.transpose([[1, 2], [3, 4]])
+        tensor([[1, 3],
+                [2, 4]], dtype=torch.int32)
     """
     x = tensor(x)
     if axes is None:
         return x.permute(tuple(range(x.ndim))[::-1])
     if sorted(a % x.ndim if x.ndim else a for a in axes) != list(range(x.ndim)):
         raise ValueError(
-            "axes must be a list containing each of the axes of `x` once. "
-            f"Received: axes={tuple(axes)} for x.shape={tuple(x.shape)}"
+            "`axes` must be a valid permutation of the axes of `x`. "
+            f"Received: axes={list(axes)} for x.shape={tuple(x.shape)}"
         )
     return x.permute(tuple(axes))
 
@@ -802,6 +773,8 @@ def tril(x, k=0):
 
     Example:
         >>> torchkeras.ops.tril([[1, 2], [3, 4]])
+        tensor([[1, 0],
+                [3, 4]], dtype=torch.int32)
     """
     return torch.tril(tensor(x), k)
 
@@ -816,6 +789,8 @@ def triu(x, k=0):
 
     Example:
         >>> torchkeras.ops.triu([[1, 2], [3, 4]])
+        tensor([[1, 2],
+                [0, 4]], dtype=torch.int32)
     """
     return torch.triu(tensor(x), k)
 
@@ -834,11 +809,12 @@ def unstack(x, num=None, axis=0):
 
     Example:
         >>> torchkeras.ops.unstack([[1, 2], [3, 4]])
+        [tensor([1, 2], dtype=torch.int32), tensor([3, 4], dtype=torch.int32)]
     """
     x = tensor(x)
     if not -x.ndim <= axis < x.ndim:
         raise ValueError(
-            f"Axis {axis} is out of range for a tensor of {x.ndim} axes. Received: axis={axis}"
+            f"axis {axis} is out of bounds for a tensor of {x.ndim} axes. Received: axis={axis}"
         )
     return list(torch.unbind(x, axis))
 
@@ -853,6 +829,7 @@ def vsplit(x, indices_or_sections):
 
     Example:
         >>> torchkeras.ops.vsplit([[1, 2], [3, 4]], 2)
+        [tensor([[1, 2]], dtype=torch.int32), tensor([[3, 4]], dtype=torch.int32)]
     """
     return _split(tensor(x), indices_or_sections, 0)
 
@@ -866,5 +843,7 @@ def vstack(xs):
 
     Example:
         >>> torchkeras.ops.vstack([[1, 2], [3, 4]])
+        tensor([[1, 2],
+                [3, 4]], dtype=torch.int32)
     """
     return torch.vstack([tensor(x) for x in xs])

@@ -51,6 +51,7 @@ from torchkeras.ops._create import (
     array,
     bartlett,
     blackman,
+    copy,
     empty,
     empty_like,
     eye,
@@ -69,6 +70,7 @@ from torchkeras.ops._create import (
     ones_like,
     size,
     tri,
+    view,
     zeros,
     zeros_like,
 )
@@ -89,7 +91,6 @@ from torchkeras.ops._elementwise import (
     clip,
     conj,
     conjugate,
-    copy,
     cos,
     cosh,
     deg2rad,
@@ -127,7 +128,6 @@ from torchkeras.ops._elementwise import (
     tan,
     tanh,
     trunc,
-    view,
 )
 from torchkeras.ops._index import (
     argpartition,
