@@ -39,7 +39,7 @@ model(torch.zeros(1, 8, 8, 1, device=device))  # the last layer makes its weight
 
 optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
 loss_function = nn.CrossEntropyLoss()
-for epoch in range(12):
+for _ in range(12):
     model.train()
     for images, labels in DataLoader(train, batch_size=32, shuffle=True):
         loss = loss_function(model(images.to(device)), labels.to(device))

@@ -4,15 +4,13 @@ import numbers
 from typing import Any
 
 
-def is_positive_int(value):
+def is_positive_int(value: Any):
     """Whether ``value`` is an integer (of numpy too, but no bool) above 0."""
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and value > 0
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and int(value) > 0
 
 
-def positive_int(name, value, allow_none=False) -> Any:
+def positive_int(name, value: Any) -> Any:
     """``value`` as an int; a ValueError that names the argument unless it is positive."""
-    if value is None and allow_none:
-        return None
     if not is_positive_int(value):
         raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}")
     return int(value)
@@ -22,7 +20,8 @@ def fraction(name, value) -> Any:
     """``value`` if it is a number from 0 to 1, else a ValueError that names the argument."""
     if not isinstance(value, numbers.Real) or not 0 <= float(value) <= 1:
         raise ValueError(
-            f"Invalid value received for argument `{name}`. Expected a float value between 0 and 1. "
+            f"Invalid value received for argument `{name}`. Expected a float value between 0 and "
+            "1. "
             f"Received: {name}={value!r}"
         )
     return value

@@ -116,17 +116,17 @@ def test_command_line(tmp_path):
 
 
 def test_install_and_uninstall_leave_no_trace():
-    before = dict(sys.modules)
-    dropin.install()
-    try:
-        import keras.layers
-
-        assert keras.layers is torchkeras.layers
-    finally:
-        dropin.uninstall()
-        for name in [n for n in sys.modules if n.partition(".")[0] == "keras"]:
-            del sys.modules[name]
-        sys.modules.update((n, m) for n, m in before.items() if n.partition(".")[0] == "keras")
     import keras
 
-    assert keras.__name__ == "keras" and keras is not torchkeras
+    before = {n: m for n, m in sys.modules.items() if n.partition(".")[0] == "keras"}
+    dropin.install()
+    try:
+        import keras.layers as ours
+
+        assert ours is torchkeras.layers
+    finally:
+        dropin.uninstall()
+    import keras as again
+
+    assert again is keras and keras is not torchkeras
+    assert before == {n: m for n, m in sys.modules.items() if n.partition(".")[0] == "keras"}

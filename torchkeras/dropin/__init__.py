@@ -35,21 +35,26 @@ def install():
         >>> torchkeras.dropin.uninstall()
     """
     if _finder not in sys.meta_path:
-        _forget()
+        _kept.update(_forget())
         sys.meta_path.insert(0, _finder)
 
 
 def uninstall():
-    """Takes back what `install` did, for imports from now on."""
+    """Takes back what `install` did: imports from now on find what they found before."""
     if _finder in sys.meta_path:
         sys.meta_path.remove(_finder)
         _forget()
+        sys.modules.update(_kept)
+        _kept.clear()
+
+
+# The real modules of these names that were there when `install` was called.
+_kept = {}
 
 
 def _forget():
-    for name in list(sys.modules):
-        if name.partition(".")[0] in ("keras", "tf_keras", "tensorflow"):
-            del sys.modules[name]
+    names = [n for n in sys.modules if n.partition(".")[0] in ("keras", "tf_keras", "tensorflow")]
+    return {name: sys.modules.pop(name) for name in names}
 
 
 def _target(name):

@@ -6,8 +6,10 @@ import torch
 from torch.nn import functional as F
 
 from torchkeras import _checks, config
+from torchkeras.graph._infer import infer
 from torchkeras.ops._convert import floating, promoted, tensor
 from torchkeras.ops._op import op
+from torchkeras.ops._rules import unified
 
 _CONV = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 _MAX_POOL = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
@@ -49,6 +51,40 @@ def _same(sizes, windows, strides, dilations):
         total = max((-(-size // stride) - 1) * stride + reach + 1 - size, 0)
         pairs.append((total // 2, total - total // 2))
     return pairs
+
+
+def _infer(function, inputs, kernel, axis, data_format, *args):
+    """Symbols of a convolution; an unknown number of channels is what the kernel takes."""
+    n = len(inputs.shape)
+    labels: list[list] = [[*range(n)], [*range(n, 2 * n)]]
+    last = config.standardize_data_format(data_format) == "channels_last"
+    labels[0][-1 if last else 1] = labels[1][axis] = "channels"
+    if len(kernel.shape) == n:  # else the function says what is wrong
+        inputs, kernel = unified((inputs, kernel), labels)
+    return infer(function.__wrapped__, (inputs, kernel, *args), {})
+
+
+def _conv_rule(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_rate=1):
+    given = strides, padding, data_format, dilation_rate
+    return _infer(conv, inputs, kernel, -2, data_format, *given)
+
+
+def _depthwise_rule(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_rate=1):
+    given = strides, padding, data_format, dilation_rate
+    return _infer(depthwise_conv, inputs, kernel, -2, data_format, *given)
+
+
+def _transpose_rule(
+    inputs,
+    kernel,
+    strides=1,
+    padding="valid",
+    output_padding=None,
+    data_format=None,
+    dilation_rate=1,
+):
+    given = strides, padding, output_padding, data_format, dilation_rate
+    return _infer(conv_transpose, inputs, kernel, -1, data_format, *given)
 
 
 def _flat(pairs):
@@ -142,7 +178,7 @@ def _windows(x, rank, pool_size, strides, padding):
     return window, strides, _same(x.shape[2:], window, strides, (1,) * rank)
 
 
-@op
+@op(rule=_conv_rule)
 def conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_rate=1):
     """Convolution: at each place the window's products with the kernel, summed.
 
@@ -184,7 +220,7 @@ def _check_kernel(kernel, rank):
         )
 
 
-@op
+@op(rule=_transpose_rule)
 def conv_transpose(
     inputs,
     kernel,
@@ -244,7 +280,7 @@ def conv_transpose(
     return _given_back(F.pad(y, _flat(crops)), last)
 
 
-@op
+@op(rule=_depthwise_rule)
 def depthwise_conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_rate=1):
     """Convolution of each channel with kernels of its own.
 

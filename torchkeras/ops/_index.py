@@ -299,8 +299,9 @@ def _check_block(inputs, starts, shape):
     given = starts.shape[0] if hasattr(starts, "shape") else len(starts)
     if not len(inputs.shape) == given == len(shape):
         raise ValueError(
-            "The number of dimensions in `inputs` must match that of `start_indices` and the "
-            "number of dimensions in `shape`. "
+            "The number of dimensions in `start_indices` must match the number of dimensions in "
+            "`inputs`, and the number of dimensions in `inputs` must match the number of "
+            "dimensions in `shape`. "
             f"Received: {given} indices, shape={tuple(shape)}, "
             f"inputs.shape={tuple(inputs.shape)}"
         )

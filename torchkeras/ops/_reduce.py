@@ -20,7 +20,7 @@ from torchkeras.ops._op import op
 
 def _running_rule(x, axis=None, dtype=None):
     shape = x.shape
-    if axis is not None and not -x.ndim <= axis < builtins.max(x.ndim, 1):
+    if isinstance(axis, int) and not -x.ndim <= axis < builtins.max(x.ndim, 1):
         raise ValueError(f"axis {axis} is out of bounds for a tensor of {x.ndim} axes.")
     if axis is None:
         shape = (None if None in x.shape else math.prod(x.shape),)
@@ -45,9 +45,10 @@ def _merged(x, axis, keepdims=False):
     axes = sorted({a % x.ndim if x.ndim else a for a in axes})
     rest = [a for a in range(x.ndim) if a not in axes]
     shape = [1 if a in axes else x.shape[a] for a in (range(x.ndim) if keepdims else rest)]
-    return x.permute(*rest, *axes).reshape(
-        [*(x.shape[a] for a in rest), math.prod(x.shape[a] for a in axes)]
-    ) if axes else (x[..., None]), shape
+    if not axes:
+        return x[..., None], shape
+    merged = math.prod(x.shape[a] for a in axes)
+    return x.permute(*rest, *axes).reshape([*(x.shape[a] for a in rest), merged]), shape
 
 
 def _countable(x):

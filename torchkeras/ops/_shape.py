@@ -118,6 +118,8 @@ def _dstack_rule(xs):
 
 
 def _split_rule(x, indices_or_sections, axis=0):
+    if not -x.ndim <= axis < x.ndim:
+        raise ValueError(f"axis {axis} is out of bounds for a tensor of {x.ndim} axes.")
     size = x.shape[axis]
 
     def part(length):
@@ -578,7 +580,8 @@ def reshape(x, newshape):
     _check_sizes(newshape)
     if newshape.count(-1) > 1:
         raise ValueError(
-            f"Only one size of `newshape` may be left open. Received: newshape={tuple(newshape)}"
+            "`newshape` can have at most one unknown dimension (-1). "
+            f"Received: newshape={tuple(newshape)}"
         )
     return x.reshape(newshape)
 
@@ -757,7 +760,8 @@ def transpose(x, axes=None):
         return x.permute(tuple(range(x.ndim))[::-1])
     if sorted(a % x.ndim if x.ndim else a for a in axes) != list(range(x.ndim)):
         raise ValueError(
-            "`axes` must be a valid permutation of the axes of `x`. "
+            f"Each axis in `axes` must be an integer in [-{x.ndim}, {x.ndim}), and all of them a "
+            "valid permutation of the axes of `x`. "
             f"Received: axes={list(axes)} for x.shape={tuple(x.shape)}"
         )
     return x.permute(tuple(axes))

@@ -169,7 +169,7 @@ class Trainer:
 
     def _compile_like(self, other):
         """Compiles as another model was, with an optimizer and metrics of its own."""
-        given = {k: _copy_of(v) for k, v in other._compile_arguments.items()}
+        given: dict[str, Any] = {k: _copy_of(v) for k, v in other._compile_arguments.items()}
         self.compile(**given)
 
     def _need_compiled(self, what):
@@ -563,7 +563,7 @@ class Trainer:
         self.__dict__["_history"] = value
 
 
-def _copy_of(value):
+def _copy_of(value) -> Any:
     """Objects with a config made again, also in lists and dicts; anything else as it is."""
     if isinstance(value, (list, tuple, dict)):
         return tree.map_structure(_copy_of, value)
