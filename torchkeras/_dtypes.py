@@ -66,7 +66,9 @@ def to_tensor(value, dtype=None, device=None):
             return value
         wanted = value.dtype if dtype is None else torch_dtype(dtype)
         return value.to(device=device or value.device, dtype=wanted)
-    if isinstance(value, np.ndarray) or not isinstance(value, (bool, int, float, complex)):
+    if isinstance(value, (np.ndarray, np.generic)) or not isinstance(
+        value, (bool, int, float, complex)
+    ):
         if isinstance(value, (list, tuple)) and any(isinstance(v, torch.Tensor) for v in value):
             return torch.stack([to_tensor(v, dtype, device) for v in value])
         array = np.asarray(value)
