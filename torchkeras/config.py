@@ -1,6 +1,5 @@
 """Global settings: float type, fuzz factor, image layout, logging."""
 
-import sys
 from typing import Any
 
 __all__ = [
@@ -192,8 +191,3 @@ def set_max_steps_per_epoch(max_steps_per_epoch):
 def max_steps_per_epoch():
     """The cap on the steps of an epoch, or ``None``."""
     return _max_steps_per_epoch
-
-
-def _log(text):
-    """Prints a line of progress where the user looks for it."""
-    print(text, file=sys.stdout, flush=True)

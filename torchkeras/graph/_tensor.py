@@ -176,8 +176,3 @@ def is_symbolic(value):
 def symbols(structure):
     """The symbols among the leaves of a structure, in order."""
     return [leaf for leaf in tree.flatten(structure) if isinstance(leaf, KerasTensor)]
-
-
-def symbol_like(tensor):
-    """A symbol with the shape and element type of a tensor."""
-    return KerasTensor(tuple(tensor.shape), _dtypes.standardize_dtype(tensor.dtype))

@@ -331,14 +331,6 @@ class Optimizer(Configurable):
                 "variables, you should recreate a new optimizer instance."
             ) from None
 
-    @property
-    def _model_variables_moving_average(self):
-        return list(self._slots.get("average", {}).values())
-
-    @property
-    def _accumulated_gradients(self):
-        return list(self._slots.get("gradient_accumulator", {}).values())
-
     # A step
 
     def apply_gradients(self, grads_and_vars):
