@@ -69,7 +69,7 @@ class TestTree:
             tree.map_structure(lambda x, y: x, a, b)
 
     def test_paths_and_shapes(self):
-        tree.assert_same_paths([1, (2,)], ([3], [4]) and (3, [4]))
+        tree.assert_same_paths([1, (2,)], (3, [4]))
         with pytest.raises(ValueError, match="only in `b`"):
             tree.assert_same_paths([1], [1, 2])
         shapes = {"a": (None, 3), "b": [(2,), (3, 4)]}

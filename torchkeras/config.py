@@ -141,19 +141,19 @@ def is_interactive_logging_enabled():
 
 
 def enable_traceback_filtering():
-    """Hides the library's own frames in the tracebacks of user errors."""
+    """Keras' switch, kept so that scripts run: tracebacks are whole here either way."""
     global _traceback_filtering
     _traceback_filtering = True
 
 
 def disable_traceback_filtering():
-    """Shows whole tracebacks."""
+    """Keras' switch, kept so that scripts run: tracebacks are whole here either way."""
     global _traceback_filtering
     _traceback_filtering = False
 
 
 def is_traceback_filtering_enabled():
-    """Whether the library's own frames are hidden in tracebacks."""
+    """What the switch was set to last."""
     return _traceback_filtering
 
 

@@ -276,7 +276,6 @@ def make(
     sample_weight=None,
     class_weight=None,
     batch_size=None,
-    steps=None,
     shuffle=False,
     device=None,
     on_device=True,

@@ -34,6 +34,7 @@ class Trainer:
     __call__: Callable[..., Any]
     training: bool
     losses: list
+    compute_dtype: str
     _call_impl: Callable[..., Any]
     trainable_variables: list
 
@@ -88,8 +89,9 @@ class Trainer:
             steps_per_execution: How many steps run between callbacks.
             jit_compile: With ``True`` the forward pass is compiled by ``torch.compile``;
                 ``"auto"`` and ``False`` run it as it is.
-            auto_scale_loss: Whether a 16-bit policy scales the loss; only with an optimizer
-                that has a ``loss_scale_factor``.
+            auto_scale_loss: Whether a model that computes in float16 is told when its loss is
+                not scaled: dynamic scaling is not there yet, so give the optimizer a
+                ``loss_scale_factor``.
 
         Raises:
             ValueError: for a name that is none, or an argument of the wrong kind.
@@ -109,6 +111,7 @@ class Trainer:
             "run_eagerly": run_eagerly,
             "steps_per_execution": steps_per_execution,
             "jit_compile": jit_compile,
+            "auto_scale_loss": auto_scale_loss,
         }
         self._check_compile(optimizer, jit_compile, steps_per_execution)
         if optimizer is not None and is_torch_optimizer(optimizer):
@@ -117,6 +120,14 @@ class Trainer:
             pass
         else:
             optimizer = optimizers.get(optimizer)
+        unscaled = getattr(optimizer, "loss_scale_factor", None) is None
+        if auto_scale_loss and self.compute_dtype == "float16" and unscaled:
+            warnings.warn(
+                "The model computes in float16, and its loss is not scaled: small gradients become "
+                "0. Give the optimizer a `loss_scale_factor`, compute in bfloat16, or pass "
+                "`auto_scale_loss=False`.",
+                stacklevel=2,
+            )
         names = getattr(self, "output_names", None)
         compiled_loss = None if loss is None else CompileLoss(loss, loss_weights, names)
         if loss is not None and not isinstance(loss, (list, tuple, dict)):
@@ -422,12 +433,11 @@ class Trainer:
             sample_weight,
             class_weight,
             batch_size,
-            steps_per_epoch,
             shuffle,
             device,
         )
         validation = self._validation_source(
-            validation_data, validation_batch_size or batch_size, validation_steps, device
+            validation_data, validation_batch_size or batch_size, device
         )
         return _loop.fit(
             self,
@@ -442,7 +452,7 @@ class Trainer:
             validation_freq=validation_freq,
         )
 
-    def _validation_source(self, data, batch_size, steps, device):
+    def _validation_source(self, data, batch_size, device):
         if data is None:
             return None
         if isinstance(data, (tuple, list)) and not _data.is_array(data):
@@ -489,7 +499,7 @@ class Trainer:
             raise ValueError(f"Arguments not recognized: {kwargs}")
         self._need_compiled("evaluate")
         device = _device.device_of(self)
-        source = _data.make(x, y, sample_weight, None, batch_size, steps, False, device)
+        source = _data.make(x, y, sample_weight, batch_size=batch_size, device=device)
         logs = _loop.evaluate(self, source, verbose, steps, callbacks)
         return dict(sorted(logs.items())) if return_dict else _in_order(logs)
 
