@@ -170,7 +170,7 @@ ops.einsum("...j,jk->...k", t, w)
 ops.einsum("ij,kj->ik", i, j) | ops.einsum("ii->i", sq[0]) | ops.einsum("i,j,k->ijk", v, v, v)
 ops.elu(a) | ops.elu(a, 0.5) | ops.gelu(a) | ops.gelu(a, approximate=False) | ops.glu(a)
 ops.glu(t, axis=2)
-ops.empty((2, 3)) * 0 | ops.empty_like(a, dtype="int32") * 0
+ops.zeros_like(ops.empty((2, 3))) | ops.zeros_like(ops.empty_like(a, dtype="int32"))
 ops.equal(i, j) | ops.equal(i, 2) | ops.equal(a, i) | ops.not_equal(i, 2) | ops.not_equal(m, k)
 ops.erf(a) | ops.erf(i) | ops.erfc(a) | ops.erfc(i) | ops.erfinv(u) | ops.erfinv(m)
 ops.exp(a) | ops.exp(i) | ops.exp2(a) | ops.exp2(i) | ops.expm1(a) | ops.expm1(m)
