@@ -12,7 +12,8 @@ import pytest
 import torch
 
 import torchkeras
-from tests.layers.cases import CASES, arguments, map_shapes
+from tests.layers.case import arguments, map_shapes
+from tests.layers.cases import CASES
 from torchkeras import _dtypes, layers, tree
 
 TOLERANCE = {"rtol": 1e-5, "atol": 1e-5}
