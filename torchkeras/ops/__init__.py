@@ -1,6 +1,6 @@
 """Functions on tensors that also work on symbols, by their names in Keras."""
 
-from torchkeras.ops import linalg, nn, numpy
+from torchkeras.ops import image, linalg, nn, numpy
 from torchkeras.ops._binary import (
     add,
     allclose,
@@ -508,6 +508,7 @@ __all__ = [
     "identity",
     "ifft2",
     "imag",
+    "image",
     "in_top_k",
     "inner",
     "inv",
