@@ -11,6 +11,7 @@ from torchkeras.layers._activations import (
 from torchkeras.layers._cells import GRUCell, LSTMCell, SimpleRNNCell
 from torchkeras.layers._conv import Conv1D, Conv2D, Conv3D
 from torchkeras.layers._core import Dense, Embedding, Identity, Lambda, Masking
+from torchkeras.layers._einsum import EinsumDense
 from torchkeras.layers._input import Input, InputLayer
 from torchkeras.layers._input_spec import InputSpec
 from torchkeras.layers._layer import Layer
@@ -100,6 +101,7 @@ __all__ = [
     "Dot",
     "Dropout",
     "ELU",
+    "EinsumDense",
     "Embedding",
     "Flatten",
     "GRU",
