@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torchkeras import _checks, activations, config, constraints, initializers, regularizers
 from torchkeras.layers._input_spec import InputSpec
 from torchkeras.layers._layer import Layer
+from torchkeras.layers._lora import LoRA, adapted
 
 
 def same_padding(size, kernel, stride, dilation):
@@ -28,7 +29,7 @@ def output_length(size, kernel, stride, padding, dilation=1):
     return (size - (kernel - 1) * dilation - 1) // stride + 1
 
 
-class _Conv(Layer):
+class _Conv(LoRA, Layer):
     """Base of the convolutions; the subclasses set the rank.
 
     The kernel has Keras' shape ``(*kernel_size, channels, filters)`` but lies in memory in
@@ -38,7 +39,6 @@ class _Conv(Layer):
 
     rank: int
     _convolve: Any = None
-    _config_optional = ()
 
     def __init__(
         self,
@@ -58,9 +58,12 @@ class _Conv(Layer):
         activity_regularizer=None,
         kernel_constraint=None,
         bias_constraint=None,
+        lora_rank=None,
+        lora_alpha=None,
         **kwargs,
     ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self._check_lora(lora_rank, lora_alpha)
         rank = self.rank
         if not _checks.is_positive_int(filters):
             raise ValueError(
@@ -146,6 +149,9 @@ class _Conv(Layer):
             )
         self.input_spec = InputSpec(min_ndim=rank + 2, axes={axis: channels})
         self.compute_output_shape(input_shape)
+        self._lora_at_build()
+
+    kernel = adapted("kernel")
 
     def _padding(self, sizes):
         """What torch's ``padding`` is, or the zeros for `F.pad` where the sides differ."""
@@ -223,10 +229,15 @@ class Conv1D(_Conv):
         activity_regularizer: Term of the loss for the outputs.
         kernel_constraint: Applied to the kernel after each update.
         bias_constraint: Applied to the bias after each update.
+        lora_rank: Rank of an adapter that is trained in place of the kernel (see
+            `enable_lora`); default none.
+        lora_alpha: The adapter counts ``lora_alpha / lora_rank`` times; default once.
 
     Weights:
         kernel: ``(*kernel_size, channels / groups, filters)``
         bias: ``(filters,)``; ``None`` without ``use_bias``
+        lora_kernel_a: ``(*kernel_size, channels / groups, lora_rank)``
+        lora_kernel_b: ``(lora_rank, filters)``
 
     Raises:
         ValueError: for sizes that are not positive, groups that do not divide the channels
@@ -265,10 +276,15 @@ class Conv2D(_Conv):
         activity_regularizer: Term of the loss for the outputs.
         kernel_constraint: Applied to the kernel after each update.
         bias_constraint: Applied to the bias after each update.
+        lora_rank: Rank of an adapter that is trained in place of the kernel (see
+            `enable_lora`); default none.
+        lora_alpha: The adapter counts ``lora_alpha / lora_rank`` times; default once.
 
     Weights:
         kernel: ``(*kernel_size, channels / groups, filters)``
         bias: ``(filters,)``; ``None`` without ``use_bias``
+        lora_kernel_a: ``(*kernel_size, channels / groups, lora_rank)``
+        lora_kernel_b: ``(lora_rank, filters)``
 
     Raises:
         ValueError: for sizes that are not positive, groups that do not divide the channels
@@ -307,10 +323,15 @@ class Conv3D(_Conv):
         activity_regularizer: Term of the loss for the outputs.
         kernel_constraint: Applied to the kernel after each update.
         bias_constraint: Applied to the bias after each update.
+        lora_rank: Rank of an adapter that is trained in place of the kernel (see
+            `enable_lora`); default none.
+        lora_alpha: The adapter counts ``lora_alpha / lora_rank`` times; default once.
 
     Weights:
         kernel: ``(*kernel_size, channels / groups, filters)``
         bias: ``(filters,)``; ``None`` without ``use_bias``
+        lora_kernel_a: ``(*kernel_size, channels / groups, lora_rank)``
+        lora_kernel_b: ``(lora_rank, filters)``
 
     Raises:
         ValueError: for sizes that are not positive, groups that do not divide the channels

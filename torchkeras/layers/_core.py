@@ -10,10 +10,11 @@ from torchkeras._checks import is_positive_int
 from torchkeras.layers import _call
 from torchkeras.layers._input_spec import InputSpec
 from torchkeras.layers._layer import Layer
+from torchkeras.layers._lora import LoRA, adapted
 from torchkeras.saving import _objects
 
 
-class Dense(Layer):
+class Dense(LoRA, Layer):
     """Multiplies the last axis by a matrix, adds a bias, applies an activation.
 
     Computes ``activation(inputs @ kernel + bias)``.  Every axis before the last is a
@@ -30,13 +31,16 @@ class Dense(Layer):
         activity_regularizer: Term of the loss for the outputs.
         kernel_constraint: Applied to the kernel after each update.
         bias_constraint: Applied to the bias after each update.
-        lora_rank: Must be ``None``: low-rank adapters are not there yet.
-        lora_alpha: Must be ``None``.
+        lora_rank: Rank of an adapter that is trained in place of the kernel (see
+            `enable_lora`); default none.
+        lora_alpha: The adapter counts ``lora_alpha / lora_rank`` times; default once.
         quantization_config: Must be ``None``: quantized layers are not there yet.
 
     Weights:
         kernel: ``(features, units)``
         bias: ``(units,)``; ``None`` without ``use_bias``
+        lora_kernel_a: ``(features, lora_rank)``
+        lora_kernel_b: ``(lora_rank, units)``
 
     Shapes:
         inputs: ``(batch, ..., features)``
@@ -72,7 +76,8 @@ class Dense(Layer):
         **kwargs,
     ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        refuse_adapters(lora_rank, lora_alpha, quantization_config)
+        refuse_quantization(quantization_config)
+        self._check_lora(lora_rank, lora_alpha)
         if not is_positive_int(units):
             raise ValueError(
                 "Received an invalid value for `units`, expected a positive integer. "
@@ -87,8 +92,6 @@ class Dense(Layer):
         self.bias_regularizer = regularizers.get(bias_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
-        self.lora_rank = lora_rank
-        self.lora_alpha = lora_alpha
         self.quantization_config = quantization_config
         self._activate = None if self.activation is activations.linear else self.activation
         self.input_spec = InputSpec(min_ndim=2)
@@ -117,6 +120,9 @@ class Dense(Layer):
                 name="bias",
             )
         self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
+        self._lora_at_build()
+
+    kernel = adapted("kernel")
 
     def call(self, inputs):
         if not inputs.is_floating_point():
@@ -137,18 +143,16 @@ class Dense(Layer):
         return f"units={self.units}, use_bias={self.use_bias}"
 
 
-def refuse_adapters(lora_rank=None, lora_alpha=None, quantization_config=None):
-    """Raises for the arguments of low-rank adapters and quantization."""
-    for name, value in (
-        ("lora_rank", lora_rank),
-        ("lora_alpha", lora_alpha),
-        ("quantization_config", quantization_config),
-    ):
-        if value is not None:
-            raise ValueError(f"`{name}` is not there yet. Expected None. Received: {name}={value}")
+def refuse_quantization(quantization_config):
+    """Raises for the argument of quantized layers."""
+    if quantization_config is not None:
+        raise ValueError(
+            "`quantization_config` is not there yet. Expected None. "
+            f"Received: quantization_config={quantization_config}"
+        )
 
 
-class Embedding(Layer):
+class Embedding(LoRA, Layer):
     """Looks integers up in a table of vectors.
 
     Args:
@@ -159,12 +163,15 @@ class Embedding(Layer):
         embeddings_constraint: Applied to the table after each update.
         mask_zero: Whether 0 is padding, which later layers are told to skip.
         weights: The table's values, as an array or a list of one.
-        lora_rank: Must be ``None``: low-rank adapters are not there yet.
-        lora_alpha: Must be ``None``.
+        lora_rank: Rank of an adapter that is trained in place of the table (see
+            `enable_lora`); default none.
+        lora_alpha: The adapter counts ``lora_alpha / lora_rank`` times; default once.
         quantization_config: Must be ``None``: quantized layers are not there yet.
 
     Weights:
         embeddings: ``(input_dim, output_dim)``
+        lora_embeddings_a: ``(input_dim, lora_rank)``
+        lora_embeddings_b: ``(lora_rank, output_dim)``
 
     Shapes:
         inputs: ``(batch, ...)`` of integers
@@ -197,7 +204,8 @@ class Embedding(Layer):
         if length is not None and "input_shape" not in kwargs:
             kwargs["input_shape"] = (length,)
         super().__init__(**kwargs)
-        refuse_adapters(lora_rank, lora_alpha, quantization_config)
+        refuse_quantization(quantization_config)
+        self._check_lora(lora_rank, lora_alpha)
         for name, value in (("input_dim", input_dim), ("output_dim", output_dim)):
             if not is_positive_int(value):
                 raise ValueError(
@@ -212,14 +220,15 @@ class Embedding(Layer):
         self.mask_zero = mask_zero
         self.supports_masking = mask_zero
         self._makes_masks = mask_zero
-        self.lora_rank = lora_rank
-        self.lora_alpha = lora_alpha
         self.quantization_config = quantization_config
         self.autocast = False
         if weights is not None:
             self.build()
             self.embeddings.assign(weights[0] if isinstance(weights, (list, tuple)) else weights)
 
+    _adapted = "embeddings"
+    _adapted_constraint = "embeddings_constraint"
+    _adapted_regularizer = "embeddings_regularizer"
     _config_skip = ("autocast", "weights")
     _config_optional = ("lora_rank", "lora_alpha")
 
@@ -231,17 +240,30 @@ class Embedding(Layer):
             constraint=self.embeddings_constraint,
             name="embeddings",
         )
+        self._lora_at_build()
+
+    embeddings = adapted("embeddings")
 
     def call(self, inputs):
         if inputs.dtype not in (torch.int32, torch.int64):
             inputs = inputs.long()
         try:
-            return F.embedding(inputs, self.embeddings)
+            return self._look_up(inputs)
         except IndexError as error:
             raise ValueError(
                 f"Layer '{self.name}' has {self.input_dim} rows (`input_dim`), but an input is "
                 f"outside 0..{self.input_dim - 1}. Raise `input_dim` or check the data."
             ) from error
+
+    def _look_up(self, inputs):
+        # The rows are cast, not the table, and the adapter's product is taken of the rows.
+        x = F.embedding(inputs, self._parameters["embeddings"])
+        if self._cast_to is not None:
+            x = x.to(self._cast_to)
+        if not self.lora_enabled:
+            return x
+        a, b = self._lora_pair()
+        return x + F.embedding(inputs, a) @ b * self._lora_scale()
 
     def compute_mask(self, inputs, mask=None):
         return torch.as_tensor(inputs).ne(0) if self.mask_zero else None

@@ -9,14 +9,15 @@ import torch
 import torch.nn.functional as F
 
 from torchkeras import activations, constraints, initializers, regularizers
-from torchkeras.layers._core import refuse_adapters
+from torchkeras.layers._core import refuse_quantization
 from torchkeras.layers._input_spec import InputSpec
 from torchkeras.layers._layer import Layer
+from torchkeras.layers._lora import LoRA, adapted
 
 _EQUATION = re.compile(r"(\.\.\.)?([a-zA-Z]+)(\.\.\.)?,([a-zA-Z]+)->(\.\.\.)?([a-zA-Z]+)(\.\.\.)?")
 
 
-class EinsumDense(Layer):
+class EinsumDense(LoRA, Layer):
     """Multiplies the inputs by a kernel along the axes that an equation names.
 
     Computes ``activation(einsum(equation, inputs, kernel) + bias)``. An ellipsis at one end of
@@ -36,8 +37,9 @@ class EinsumDense(Layer):
         bias_regularizer: Term of the loss for the bias.
         kernel_constraint: Applied to the kernel after each update.
         bias_constraint: Applied to the bias after each update.
-        lora_rank: Must be ``None``: low-rank adapters are not there yet.
-        lora_alpha: Must be ``None``.
+        lora_rank: Rank of an adapter that is trained in place of the kernel (see
+            `enable_lora`); default none.
+        lora_alpha: The adapter counts ``lora_alpha / lora_rank`` times; default once.
         gptq_unpacked_column_size: Must be ``None``: quantized layers are not there yet.
         quantization_config: Must be ``None``.
 
@@ -82,7 +84,8 @@ class EinsumDense(Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        refuse_adapters(lora_rank, lora_alpha, quantization_config)
+        refuse_quantization(quantization_config)
+        self._check_lora(lora_rank, lora_alpha)
         if gptq_unpacked_column_size is not None:
             raise ValueError(
                 "`gptq_unpacked_column_size` is not there yet. Expected None. "
@@ -99,8 +102,6 @@ class EinsumDense(Layer):
         self.bias_regularizer = regularizers.get(bias_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
-        self.lora_rank = lora_rank
-        self.lora_alpha = lora_alpha
         self.gptq_unpacked_column_size = gptq_unpacked_column_size
         self.quantization_config = quantization_config
         self._activate = None if self.activation is activations.linear else self.activation
@@ -141,6 +142,9 @@ class EinsumDense(Layer):
             )
         shared = {i: sizes[axis] for i, axis in enumerate(given) if axis in kernel}
         self.input_spec = InputSpec(ndim=len(given), axes=shared)
+        self._lora_at_build()
+
+    kernel = adapted("kernel")
 
     def _initializer_by_equation(self, kernel, kept):
         init = self.kernel_initializer

@@ -1,0 +1,123 @@
+"""Low-rank adapters: a frozen weight plus the product of two small ones."""
+
+from typing import Any
+
+import torch
+
+from torchkeras import initializers
+from torchkeras._checks import is_positive_int
+
+
+def adapted(name):
+    """The property that stands for a layer's main weight, with its adapter if it has one."""
+
+    def get(self):
+        weight = self._stored(name)
+        return weight + self._lora_delta() if self.lora_enabled else weight
+
+    return property(get, doc=f"The weight `{name}`, with its low-rank adapter if there is one.")
+
+
+class LoRA:
+    """Mixin of the layers whose main weight can be frozen and trained through an adapter.
+
+    The weight that counts is then ``weight + lora_alpha / lora_rank * a @ b``.
+
+    Reference: `Hu et al., 2021 <https://arxiv.org/abs/2106.09685>`_
+    """
+
+    lora_enabled = False
+    lora_rank: Any
+    lora_alpha: Any
+    # The main weight, and the argument that constrains it.
+    _adapted = "kernel"
+    _adapted_constraint = "kernel_constraint"
+    _adapted_regularizer = "kernel_regularizer"
+
+    def _check_lora(self, rank, alpha):
+        """Keeps the constructor's arguments."""
+        if rank is not None and not is_positive_int(rank):
+            raise ValueError(
+                f"`lora_rank` must be a positive integer or None. Received: lora_rank={rank}"
+            )
+        self.lora_rank, self.lora_alpha = rank, alpha
+
+    def _lora_at_build(self):
+        """Makes the adapter that the constructor's arguments ask for."""
+        if self.lora_rank is not None:
+            self.built: Any = True
+            self.enable_lora(self.lora_rank, self.lora_alpha)
+
+    def _stored(self: Any, name):
+        """The weight itself, in the type that the layer computes in."""
+        weight = self.__dict__["_parameters"].get(name)
+        if weight is None:
+            weight = self.__dict__["_buffers"].get(name)
+            if weight is None:
+                raise AttributeError(
+                    f"Layer '{self.name}' has no `{name}` yet. Build it first: call it, or "
+                    "`layer.build(input_shape)`."
+                )
+        if self._cast_to is None or not weight.is_floating_point():
+            return weight
+        return weight.to(self._cast_to)
+
+    def _lora_pair(self: Any):
+        return getattr(self, f"lora_{self._adapted}_a"), getattr(self, f"lora_{self._adapted}_b")
+
+    def _lora_scale(self):
+        return self.lora_alpha / self.lora_rank
+
+    def _lora_delta(self):
+        a, b = self._lora_pair()
+        return torch.matmul(a, b) * self._lora_scale()
+
+    def _adapted_shape(self: Any):
+        """The shape of the main weight as the formula has it."""
+        return tuple(self._stored(self._adapted).shape)
+
+    def enable_lora(
+        self: Any, rank, lora_alpha=None, a_initializer="he_uniform", b_initializer="zeros"
+    ):
+        """Freezes the main weight; two small matrices are trained in its place.
+
+        Args:
+            rank: Size of the axis between the two matrices.
+            lora_alpha: The product counts ``lora_alpha / rank`` times; default ``rank``.
+            a_initializer: Initializer of the first matrix.
+            b_initializer: Initializer of the second; zeros leave the outputs as they are.
+
+        Raises:
+            ValueError: if the layer is not built, its weight is constrained, or it has an
+                adapter already.
+        """
+        name = self._adapted
+        if getattr(self, self._adapted_constraint) is not None:
+            kind = "kernel" if name == "kernel" else "embedding"
+            raise ValueError(
+                f"Lora is incompatible with {kind} constraints. In order to enable lora on this "
+                f"layer, remove the `{self._adapted_constraint}` argument."
+            )
+        if not self.built:
+            raise ValueError("Cannot enable lora on a layer that isn't yet built.")
+        if self.lora_enabled:
+            raise ValueError("lora is already enabled. This can only be done once per layer.")
+        if not is_positive_int(rank):
+            raise ValueError(f"`rank` must be a positive integer. Received: rank={rank}")
+        *front, last = self._adapted_shape()
+        regularizer = getattr(self, self._adapted_regularizer)
+        for part, shape, initializer in (
+            ("a", (*front, rank), a_initializer),
+            ("b", (rank, last), b_initializer),
+        ):
+            full = f"lora_{name}_{part}"
+            weight = self.add_weight(
+                shape, initializers.get(initializer), regularizer=regularizer, name=full
+            )
+            setattr(self, full, weight)
+        stored = self._parameters.get(name)
+        if stored is not None:
+            stored.trainable = False
+        self.lora_enabled = True
+        self.lora_rank = rank
+        self.lora_alpha = rank if lora_alpha is None else lora_alpha
