@@ -374,3 +374,40 @@ class TestShapes:
             layers.InputSpec(ndim=2, axes={3: 1})
         with pytest.raises(TypeError, match="integer keys"):
             layers.InputSpec(axes={"a": 1})
+
+
+def test_seeds_in_containers_are_variables():
+    class Drawing(torchkeras.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.seeds = [torchkeras.random.SeedGenerator(i) for i in range(2)]
+            self.named = {"a": torchkeras.random.SeedGenerator(2)}
+
+        def call(self, x):
+            return x
+
+    layer = Drawing()
+    assert len(layer.variables) == len(layer.non_trainable_variables) == 3
+    assert layer.weights == []
+
+
+def test_build_of_several_shapes_names_the_arguments_of_call():
+    class Plain(torchkeras.layers.Layer):
+        def build(self, first, second):
+            self.built = True
+
+        def call(self, first, second):
+            return first + second
+
+    class Other(torchkeras.layers.Layer):
+        def build(self, a_shape, second_shape):
+            self.built = True
+
+        def call(self, first, second):
+            return first + second
+
+    x = torch.ones(2)
+    with pytest.raises(ValueError, match="`first`, which does not end in `_shape`"):
+        Plain()(x, x)
+    with pytest.raises(ValueError, match="`a_shape`, but `call.*` does not have argument `a`"):
+        Other()(x, x)

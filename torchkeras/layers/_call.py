@@ -248,9 +248,34 @@ def shape_arguments(method, bound):
 
 
 def build(layer, bound):
-    """Builds a layer for the arguments of a call."""
-    layer._build_for_call(shape_arguments(layer.build, bound))
+    """Builds a layer for the arguments of a call.
+
+    Raises:
+        ValueError: if ``build`` takes several arguments that do not name those of ``call``.
+    """
+    try:
+        layer._build_for_call(shape_arguments(layer.build, bound))
+    except TypeError:
+        _check_build_arguments(layer)
+        raise
     layer.built = True
+
+
+def _check_build_arguments(layer):
+    names = list(inspect.signature(layer.build).parameters)
+    if len(names) < 2:
+        return
+    rule = (
+        "For a `build()` method with more than one argument, all arguments should have a `_shape` "
+        "suffix and match an argument from `call()`. E.g. `build(self, foo_shape, bar_shape)`. "
+        f"For layer '{type(layer).__name__}', received `build()` argument "
+    )
+    for name in names:
+        if not name.endswith("_shape"):
+            raise ValueError(f"{rule}`{name}`, which does not end in `_shape`.")
+        argument = name.removesuffix("_shape")
+        if argument not in signature(layer).names:
+            raise ValueError(f"{rule}`{name}`, but `call()` does not have argument `{argument}`.")
 
 
 def _with_masks(sig, args, kwargs):

@@ -126,7 +126,7 @@ class Layer(Operation, nn.Module):
         Operation.__init__(self, name=name)
         if not isinstance(trainable, bool):
             raise ValueError(
-                f"`trainable` must be a boolean. Received: trainable={trainable} "
+                f"Expected `trainable` to be a boolean. Received: trainable={trainable} "
                 f"(of type {type(trainable)})"
             )
         self._set_plain(
@@ -217,8 +217,8 @@ class Layer(Operation, nn.Module):
         """
         if args and isinstance(args[0], str):
             raise ValueError(
-                f"Pass the name of a weight as a keyword argument: `add_weight(name={args[0]!r})`. "
-                "The first positional argument is the shape."
+                f"`name` must be passed as a keyword argument. Received: add_weight({args[0]!r}, "
+                f"...). Use: add_weight(shape=..., name={args[0]!r})."
             )
         given = dict(zip(("shape", "initializer", "dtype", "trainable"), args))
         shape = given.get("shape", shape)
@@ -323,9 +323,10 @@ class Layer(Operation, nn.Module):
         found = {id(v): v for v in self.weights}
         for layer in self._flatten_layers():
             for value in layer.__dict__.values():
-                state = getattr(value, "state", None)
-                if isinstance(state, Variable):
-                    found.setdefault(id(state), state)
+                for held in _tracking.leaves(value):
+                    state = getattr(held, "state", None)
+                    if isinstance(state, Variable):
+                        found.setdefault(id(state), state)
         return list(found.values())
 
     @property
