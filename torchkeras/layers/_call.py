@@ -253,16 +253,14 @@ def build(layer, bound):
     Raises:
         ValueError: if ``build`` takes several arguments that do not name those of ``call``.
     """
-    try:
-        layer._build_for_call(shape_arguments(layer.build, bound))
-    except TypeError:
-        _check_build_arguments(layer)
-        raise
+    _check_build_arguments(layer)
+    layer._build_for_call(shape_arguments(layer.build, bound))
     layer.built = True
 
 
 def _check_build_arguments(layer):
-    names = list(inspect.signature(layer.build).parameters)
+    parameters = inspect.signature(layer.build).parameters.values()
+    names = [p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     if len(names) < 2:
         return
     rule = (
