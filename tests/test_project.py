@@ -16,7 +16,8 @@ PACKAGE = pathlib.Path(torchkeras.__file__).parent
 ORDER = """
 config tree _dtypes _shapes _device _state _checks saving _configurable _registry
 _variable random activations initializers regularizers constraints dtype_policies
-graph ops losses metrics optimizers layers callbacks utils training models dropin __main__
+graph ops quantizers losses metrics optimizers layers callbacks utils training models dropin
+__main__
 """.split()
 FILES = sorted(PACKAGE.rglob("*.py"))
 NAMESPACES = [
@@ -33,6 +34,7 @@ NAMESPACES = [
     "ops",
     "optimizers",
     "optimizers.schedules",
+    "quantizers",
     "random",
     "regularizers",
     "saving",

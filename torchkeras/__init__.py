@@ -16,8 +16,8 @@ Example:
 # isort: off
 from torchkeras import config, tree, saving
 from torchkeras import random, activations, initializers, regularizers, constraints
-from torchkeras import dtype_policies, ops, losses, metrics, optimizers, layers, callbacks, models
-from torchkeras import utils
+from torchkeras import dtype_policies, ops, quantizers, losses, metrics, optimizers, layers
+from torchkeras import callbacks, models, utils
 
 # isort: on
 from torchkeras._device import device
@@ -33,6 +33,7 @@ from torchkeras.losses import Loss
 from torchkeras.metrics import Metric
 from torchkeras.models import Model, Sequential
 from torchkeras.optimizers import Optimizer
+from torchkeras.quantizers import Quantizer
 from torchkeras.regularizers import Regularizer
 
 __version__ = "0.1.0"
@@ -52,6 +53,7 @@ __all__ = [
     "Model",
     "Operation",
     "Optimizer",
+    "Quantizer",
     "Regularizer",
     "Sequential",
     "Variable",
@@ -69,6 +71,7 @@ __all__ = [
     "name_scope",
     "ops",
     "optimizers",
+    "quantizers",
     "random",
     "regularizers",
     "saving",

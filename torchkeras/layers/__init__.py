@@ -10,7 +10,7 @@ from torchkeras.layers._activations import (
 )
 from torchkeras.layers._cells import GRUCell, LSTMCell, SimpleRNNCell
 from torchkeras.layers._conv import Conv1D, Conv2D, Conv3D
-from torchkeras.layers._core import Dense, Embedding, Identity, Lambda, Masking
+from torchkeras.layers._core import Dense, Embedding, Identity, Lambda, Masking, ReversibleEmbedding
 from torchkeras.layers._einsum import EinsumDense
 from torchkeras.layers._input import Input, InputLayer
 from torchkeras.layers._input_spec import InputSpec
@@ -146,6 +146,7 @@ __all__ = [
     "ReLU",
     "RepeatVector",
     "Reshape",
+    "ReversibleEmbedding",
     "SimpleRNN",
     "SimpleRNNCell",
     "Softmax",

@@ -129,12 +129,13 @@ def call_layer(layer, args, kwargs):
     mixed = layer._mixed_dtype
     if mixed is not None:
         layer.__dict__["_cast_to"] = mixed
+    call = layer.call if layer._bits is None else layer.quantized_call
     try:
         if entered_build:
             with layer._name_scope():
-                outputs = layer.call(*args, **kwargs)
+                outputs = call(*args, **kwargs)
         else:
-            outputs = layer.call(*args, **kwargs)
+            outputs = call(*args, **kwargs)
         if layer._activity_regularizer is not None:
             for output in tree.flatten(outputs):
                 # The penalty is that of one sample, whatever the batch size.
@@ -158,7 +159,7 @@ def _is_plain(layer, args, kwargs):
     """Whether the arguments are tensors of the right type and flags: nothing to convert."""
     dtype = layer._compute_torch_dtype if layer.autocast else None
     for x in args:
-        if x.__class__ is not torch.Tensor or (
+        if type(x) is not torch.Tensor or (
             dtype is not None and x.dtype is not dtype and x.dtype.is_floating_point
         ):
             return False
@@ -256,6 +257,9 @@ def build(layer, bound):
     _check_build_arguments(layer)
     layer._build_for_call(shape_arguments(layer.build, bound))
     layer.built = True
+    mode = layer.quantization_mode
+    if mode is not None and layer._bits is None:
+        layer.quantized_build(None, mode)  # says that it cannot
 
 
 def _check_build_arguments(layer):

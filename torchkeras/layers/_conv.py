@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torchkeras import _checks, activations, config, constraints, initializers, regularizers
 from torchkeras.layers._input_spec import InputSpec
 from torchkeras.layers._layer import Layer
-from torchkeras.layers._lora import LoRA, adapted
+from torchkeras.layers._lora import LoRA, adapted, stored
 
 
 def same_padding(size, kernel, stride, dilation):
@@ -152,6 +152,7 @@ class _Conv(LoRA, Layer):
         self._lora_at_build()
 
     kernel = adapted("kernel")
+    _kernel = stored("kernel")
 
     def _padding(self, sizes):
         """What torch's ``padding`` is, or the zeros for `F.pad` where the sides differ."""

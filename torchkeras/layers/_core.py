@@ -5,16 +5,18 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from torchkeras import activations, constraints, initializers, regularizers, tree
+from torchkeras import _dtypes, activations, constraints, initializers, regularizers, tree
 from torchkeras._checks import is_positive_int
+from torchkeras.graph._tensor import KerasTensor
 from torchkeras.layers import _call
 from torchkeras.layers._input_spec import InputSpec
 from torchkeras.layers._layer import Layer
-from torchkeras.layers._lora import LoRA, adapted
+from torchkeras.layers._lora import adapted, stored
+from torchkeras.layers._quantization import Axes, Quantizable
 from torchkeras.saving import _objects
 
 
-class Dense(LoRA, Layer):
+class Dense(Quantizable, Layer):
     """Multiplies the last axis by a matrix, adds a bias, applies an activation.
 
     Computes ``activation(inputs @ kernel + bias)``.  Every axis before the last is a
@@ -34,7 +36,7 @@ class Dense(LoRA, Layer):
         lora_rank: Rank of an adapter that is trained in place of the kernel (see
             `enable_lora`); default none.
         lora_alpha: The adapter counts ``lora_alpha / lora_rank`` times; default once.
-        quantization_config: Must be ``None``: quantized layers are not there yet.
+        quantization_config: How `quantize` does it; default the mode's own way.
 
     Weights:
         kernel: ``(features, units)``
@@ -76,7 +78,7 @@ class Dense(LoRA, Layer):
         **kwargs,
     ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        refuse_quantization(quantization_config)
+        self._check_quantization(quantization_config)
         self._check_lora(lora_rank, lora_alpha)
         if not is_positive_int(units):
             raise ValueError(
@@ -92,7 +94,6 @@ class Dense(LoRA, Layer):
         self.bias_regularizer = regularizers.get(bias_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
-        self.quantization_config = quantization_config
         self._activate = None if self.activation is activations.linear else self.activation
         self.input_spec = InputSpec(min_ndim=2)
 
@@ -103,12 +104,11 @@ class Dense(LoRA, Layer):
                 "The last dimension of the inputs to a Dense layer should be defined. "
                 f"Found None. Full input shape received: {input_shape}"
             )
-        self.kernel = self.add_weight(
+        self._build_main_weight(
             (features, self.units),
             self.kernel_initializer,
             regularizer=self.kernel_regularizer,
             constraint=self.kernel_constraint,
-            name="kernel",
         )
         self.bias = None
         if self.use_bias:
@@ -123,6 +123,13 @@ class Dense(LoRA, Layer):
         self._lora_at_build()
 
     kernel = adapted("kernel")
+    _kernel = stored("kernel")
+
+    def _quantized_axes(self, shape):
+        return Axes((0,), shape[1:])
+
+    def _multiply(self, x, kernel):
+        return x @ kernel
 
     def call(self, inputs):
         if not inputs.is_floating_point():
@@ -143,16 +150,10 @@ class Dense(LoRA, Layer):
         return f"units={self.units}, use_bias={self.use_bias}"
 
 
-def refuse_quantization(quantization_config):
-    """Raises for the argument of quantized layers."""
-    if quantization_config is not None:
-        raise ValueError(
-            "`quantization_config` is not there yet. Expected None. "
-            f"Received: quantization_config={quantization_config}"
-        )
+Dense._quantizable_class = Dense
 
 
-class Embedding(LoRA, Layer):
+class Embedding(Quantizable, Layer):
     """Looks integers up in a table of vectors.
 
     Args:
@@ -166,7 +167,7 @@ class Embedding(LoRA, Layer):
         lora_rank: Rank of an adapter that is trained in place of the table (see
             `enable_lora`); default none.
         lora_alpha: The adapter counts ``lora_alpha / lora_rank`` times; default once.
-        quantization_config: Must be ``None``: quantized layers are not there yet.
+        quantization_config: How `quantize` does it; default the mode's own way.
 
     Weights:
         embeddings: ``(input_dim, output_dim)``
@@ -204,7 +205,7 @@ class Embedding(LoRA, Layer):
         if length is not None and "input_shape" not in kwargs:
             kwargs["input_shape"] = (length,)
         super().__init__(**kwargs)
-        refuse_quantization(quantization_config)
+        self._check_quantization(quantization_config)
         self._check_lora(lora_rank, lora_alpha)
         for name, value in (("input_dim", input_dim), ("output_dim", output_dim)):
             if not is_positive_int(value):
@@ -220,12 +221,12 @@ class Embedding(LoRA, Layer):
         self.mask_zero = mask_zero
         self.supports_masking = mask_zero
         self._makes_masks = mask_zero
-        self.quantization_config = quantization_config
         self.autocast = False
         if weights is not None:
             self.build()
             self.embeddings.assign(weights[0] if isinstance(weights, (list, tuple)) else weights)
 
+    _quantizable = ("int8", "int4")
     _adapted = "embeddings"
     _adapted_constraint = "embeddings_constraint"
     _adapted_regularizer = "embeddings_regularizer"
@@ -233,16 +234,16 @@ class Embedding(LoRA, Layer):
     _config_optional = ("lora_rank", "lora_alpha")
 
     def build(self, input_shape=None):
-        self.embeddings = self.add_weight(
+        self._build_main_weight(
             (self.input_dim, self.output_dim),
             self.embeddings_initializer,
             regularizer=self.embeddings_regularizer,
             constraint=self.embeddings_constraint,
-            name="embeddings",
         )
         self._lora_at_build()
 
     embeddings = adapted("embeddings")
+    _embeddings = stored("embeddings")
 
     def call(self, inputs):
         if inputs.dtype not in (torch.int32, torch.int64):
@@ -255,11 +256,22 @@ class Embedding(LoRA, Layer):
                 f"outside 0..{self.input_dim - 1}. Raise `input_dim` or check the data."
             ) from error
 
+    def _quantized_axes(self, shape):
+        return Axes((1,), shape[:1], by_row=True)
+
+    def quantized_call(self, inputs):
+        """Looks rows up in the quantized table."""
+        self._check_mode(self._bits)
+        return self.call(inputs)
+
     def _look_up(self, inputs):
         # The rows are cast, not the table, and the adapter's product is taken of the rows.
-        x = F.embedding(inputs, self._parameters["embeddings"])
-        if self._cast_to is not None:
-            x = x.to(self._cast_to)
+        if self._bits is None:
+            x = F.embedding(inputs, self._parameters["embeddings"])
+            if self._cast_to is not None:
+                x = x.to(self._cast_to)
+        else:
+            x = F.embedding(inputs, self._dequantized("embeddings", self._main_shape))
         if not self.lora_enabled:
             return x
         a, b = self._lora_pair()
@@ -270,6 +282,143 @@ class Embedding(LoRA, Layer):
 
     def compute_output_shape(self, input_shape):
         return (*input_shape, self.output_dim)
+
+
+Embedding._quantizable_class = Embedding
+
+
+class ReversibleEmbedding(Embedding):
+    """An embedding that can also be called in reverse: vectors in, a logit for each row out.
+
+    In reverse it computes ``inputs @ embeddings.T``, or a product with a matrix of its own.
+
+    Args:
+        input_dim: Number of rows of the table: the largest integer + 1.
+        output_dim: Length of a vector.
+        tie_weights: Whether the table itself serves in reverse.
+        embeddings_initializer: Initializer of the table.
+        embeddings_regularizer: Term of the loss for the table.
+        embeddings_constraint: Applied to the table after each update.
+        mask_zero: Whether 0 is padding, which later layers are told to skip.
+        reverse_dtype: Element type to compute the logits in; default the compute type.
+        logit_soft_cap: The logits are kept below it: ``cap * tanh(logits / cap)``.
+
+    Weights:
+        embeddings: ``(input_dim, output_dim)``
+        reverse_embeddings: ``(output_dim, input_dim)``; none where the weights are tied
+
+    Shapes:
+        inputs: ``(batch, ...)`` of integers; in reverse ``(batch, ..., output_dim)``
+        outputs: ``(batch, ..., output_dim)``; in reverse ``(batch, ..., input_dim)``
+
+    Reference: `Press and Wolf, 2016 <https://arxiv.org/abs/1608.05859>`_
+
+    Example:
+        >>> layer = torchkeras.layers.ReversibleEmbedding(10, 4)
+        >>> vectors = layer(torch.tensor([[1, 2, 3]]))
+        >>> layer(vectors, reverse=True).shape
+        torch.Size([1, 3, 10])
+    """
+
+    def __init__(
+        self,
+        input_dim,
+        output_dim,
+        tie_weights=True,
+        embeddings_initializer="uniform",
+        embeddings_regularizer=None,
+        embeddings_constraint=None,
+        mask_zero=False,
+        reverse_dtype=None,
+        logit_soft_cap=None,
+        **kwargs,
+    ):
+        super().__init__(
+            input_dim,
+            output_dim,
+            embeddings_initializer=embeddings_initializer,
+            embeddings_regularizer=embeddings_regularizer,
+            embeddings_constraint=embeddings_constraint,
+            mask_zero=mask_zero,
+            **kwargs,
+        )
+        self.tie_weights = tie_weights
+        self.reverse_dtype = reverse_dtype
+        self.logit_soft_cap = logit_soft_cap
+
+    def build(self, inputs_shape=None):
+        super().build(inputs_shape)
+        if self.tie_weights:
+            return
+        shape = (self.output_dim, self.input_dim)
+        if self._bits is not None:
+            self._add_integers("reverse_embeddings", shape, self._bits, self.quantization_config)
+            return
+        self.reverse_embeddings = self.add_weight(
+            shape,
+            self.embeddings_initializer,
+            regularizer=self.embeddings_regularizer,
+            constraint=self.embeddings_constraint,
+            name="reverse_embeddings",
+        )
+
+    def quantize(self, mode=None, type_check=True, config=None):
+        """Keeps the tables in few bits from now on; see `Embedding.quantize`."""
+        reverse = None if self.tie_weights or not self.built else self.reverse_embeddings.detach()
+        super().quantize(mode, type_check, config)
+        if reverse is not None:
+            self._replace("reverse_embeddings", reverse, self._bits, self.quantization_config)
+
+    def _axes_of(self, name, shape):
+        if name == "reverse_embeddings":
+            return Axes((0,), shape[1:], packed_axis=0)
+        return super()._axes_of(name, shape)
+
+    def _zero_dtype(self, name):
+        return "int8" if name == "embeddings" else self.variable_dtype
+
+    def call(self, inputs, reverse=False):
+        return self._logits(inputs) if reverse else super().call(inputs)
+
+    def quantized_call(self, inputs, reverse=False):
+        """Computes vectors or logits from the quantized tables."""
+        self._check_mode(self._bits)
+        return self._logits(inputs) if reverse else super().call(inputs)
+
+    def _logits(self, inputs):
+        matrix = self._reverse_matrix()
+        if self._bits is not None:
+            inputs = self._rounded_inputs(inputs)
+        dtype = _dtypes.torch_dtype(self.reverse_dtype or self.compute_dtype)
+        logits = inputs.to(dtype) @ matrix.to(dtype)
+        cap = self.logit_soft_cap
+        return logits if cap is None else cap * torch.tanh(logits / cap)
+
+    def _reverse_matrix(self):
+        if self.tie_weights:
+            if self._bits is None:
+                return self.embeddings.t()
+            table = self._dequantized("embeddings", self._main_shape)
+            return (table + self._lora_delta() if self.lora_enabled else table).t()
+        if self._bits is None:
+            return self.reverse_embeddings
+        return self._dequantized("reverse_embeddings", self._main_shape[::-1])
+
+    def compute_mask(self, inputs, mask=None, reverse=False):
+        # Vectors have none of their own; that of the integers they came from goes on.
+        return mask if torch.is_floating_point(inputs) else super().compute_mask(inputs, mask)
+
+    def compute_output_shape(self, input_shape, reverse=False):
+        if reverse:
+            return (*input_shape[:-1], self.input_dim)
+        return super().compute_output_shape(input_shape)
+
+    def compute_output_spec(self, inputs, reverse=False):
+        dtype = (self.reverse_dtype if reverse else None) or self.compute_dtype
+        return KerasTensor(self.compute_output_shape(inputs.shape, reverse), dtype)
+
+
+ReversibleEmbedding._quantizable_class = ReversibleEmbedding
 
 
 class Masking(Layer):

@@ -9,15 +9,15 @@ import torch
 import torch.nn.functional as F
 
 from torchkeras import activations, constraints, initializers, regularizers
-from torchkeras.layers._core import refuse_quantization
 from torchkeras.layers._input_spec import InputSpec
 from torchkeras.layers._layer import Layer
-from torchkeras.layers._lora import LoRA, adapted
+from torchkeras.layers._lora import adapted, stored
+from torchkeras.layers._quantization import Axes, Quantizable
 
 _EQUATION = re.compile(r"(\.\.\.)?([a-zA-Z]+)(\.\.\.)?,([a-zA-Z]+)->(\.\.\.)?([a-zA-Z]+)(\.\.\.)?")
 
 
-class EinsumDense(LoRA, Layer):
+class EinsumDense(Quantizable, Layer):
     """Multiplies the inputs by a kernel along the axes that an equation names.
 
     Computes ``activation(einsum(equation, inputs, kernel) + bias)``. An ellipsis at one end of
@@ -40,8 +40,8 @@ class EinsumDense(LoRA, Layer):
         lora_rank: Rank of an adapter that is trained in place of the kernel (see
             `enable_lora`); default none.
         lora_alpha: The adapter counts ``lora_alpha / lora_rank`` times; default once.
-        gptq_unpacked_column_size: Must be ``None``: quantized layers are not there yet.
-        quantization_config: Must be ``None``.
+        gptq_unpacked_column_size: Must be ``None``: GPTQ is not there yet.
+        quantization_config: How `quantize` does it; default the mode's own way.
 
     Weights:
         kernel: a size for each letter of the equation's second part
@@ -84,7 +84,7 @@ class EinsumDense(LoRA, Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        refuse_quantization(quantization_config)
+        self._check_quantization(quantization_config)
         self._check_lora(lora_rank, lora_alpha)
         if gptq_unpacked_column_size is not None:
             raise ValueError(
@@ -103,7 +103,6 @@ class EinsumDense(LoRA, Layer):
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
         self.gptq_unpacked_column_size = gptq_unpacked_column_size
-        self.quantization_config = quantization_config
         self._activate = None if self.activation is activations.linear else self.activation
 
     _config_optional = ("lora_rank", "lora_alpha", "gptq_unpacked_column_size")
@@ -115,12 +114,12 @@ class EinsumDense(LoRA, Layer):
         given, kernel, kept = _axes(self.equation, len(input_shape))
         sizes = self._sizes(input_shape)
         self._product = product = _product(given, kernel, kept)
-        self.kernel = self.add_weight(
+        self._letters = given, kernel, kept
+        self._build_main_weight(
             _known("kernel", (sizes[axis] for axis in kernel), self.equation),
             self._initializer_by_equation(kernel, kept),
             regularizer=self.kernel_regularizer,
             constraint=self.kernel_constraint,
-            name="kernel",
             layout=product and product.kernel_order,
         )
         self._columns = tuple(sizes[axis] for axis in product.columns) if product else ()
@@ -145,6 +144,7 @@ class EinsumDense(LoRA, Layer):
         self._lora_at_build()
 
     kernel = adapted("kernel")
+    _kernel = stored("kernel")
 
     def _initializer_by_equation(self, kernel, kept):
         init = self.kernel_initializer
@@ -162,18 +162,17 @@ class EinsumDense(LoRA, Layer):
     def call(self, inputs):
         if not inputs.is_floating_point():
             inputs = inputs.to(self._compute_torch_dtype)
-        if self._product is None:
-            x = torch.einsum(self.equation, inputs, self.kernel)
-        else:
-            x = self._multiply(inputs)
-        if self.bias is not None and not self._bias_is_fused:
+        fused = self.bias if self._bias_is_fused else None
+        x = self._multiply(inputs, self.kernel, fused)
+        if self.bias is not None and fused is None:
             x = x + self.bias
         activate = self._activate
         return x if activate is None else activate(x)
 
-    def _multiply(self, x):
+    def _multiply(self, x, kernel, bias=None):
+        if self._product is None:
+            return torch.einsum(self.equation, x, kernel)
         order, summed, kernel_order, columns, back = self._product
-        kernel, bias = self.kernel, None
         if order is not None:
             x = x.permute(order)
         if summed > 1:
@@ -182,12 +181,22 @@ class EinsumDense(LoRA, Layer):
             kernel = kernel.permute(kernel_order)
         if kernel.ndim > 2:
             kernel = kernel.reshape(x.shape[-1], -1)
-        if self._bias_is_fused:
-            bias = self.bias.flatten()
-        x = F.linear(x, kernel.t(), bias)
+        x = F.linear(x, kernel.t(), None if bias is None else bias.flatten())
         if len(columns) > 1:
             x = x.unflatten(-1, self._columns)
         return x if back is None else x.permute(back)
+
+    def _quantized_axes(self, shape):
+        _, kernel, kept = self._letters
+        reduced = tuple(i for i, axis in enumerate(kernel) if axis not in kept)
+        # The scale is stored as it would multiply the outputs.
+        scale = tuple(shape[kernel.index(axis)] if axis in kernel else 1 for axis in kept)
+        columns = [axis for axis in kernel if axis in kept]
+        return Axes(reduced, scale, tuple(columns.index(axis) for axis in kept if axis in kernel))
+
+    def _input_axes(self):
+        given, kernel, kept = self._letters
+        return tuple(i for i, axis in enumerate(given) if axis in kernel and axis not in kept)
 
     def compute_output_shape(self, input_shape):
         sizes = self._sizes(input_shape)
@@ -226,6 +235,9 @@ class EinsumDense(LoRA, Layer):
 
     def extra_repr(self):
         return f"{self.equation!r}, output_shape={self.partial_output_shape}"
+
+
+EinsumDense._quantizable_class = EinsumDense
 
 
 class _Product(NamedTuple):

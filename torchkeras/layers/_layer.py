@@ -61,6 +61,7 @@ class Layer(Operation, nn.Module):
 
     autocast: bool
     _dtype_policy: Any
+    _own_policy: Any
     _compute_torch_dtype: Any
     _tracked: dict
     _provisional: set
@@ -79,12 +80,16 @@ class Layer(Operation, nn.Module):
     _cast_to: Any = None
     _stamp = 0
     _trainable = True
+    # The mode that the weights are quantized in.
+    _bits: Any = None
     _building = False
     _input_spec: Any = None
     _activity_regularizer: Any = None
     _build_shapes: Any = None
     built = False
     name: Any = None
+    # The names of the layers around this one, and its own.
+    path: str
 
     def __new__(cls, *args, **kwargs):
         self = super().__new__(cls, *args, **kwargs)
@@ -124,6 +129,8 @@ class Layer(Operation, nn.Module):
                 f"Unrecognized keyword arguments passed to {type(self).__name__}: {kwargs}"
             )
         Operation.__init__(self, name=name)
+        scope = _state.scope_path()
+        self._set_plain(path=f"{scope}/{self.name}" if scope else self.name)
         if not isinstance(trainable, bool):
             raise ValueError(
                 f"Expected `trainable` to be a boolean. Received: trainable={trainable} "
@@ -153,31 +160,65 @@ class Layer(Operation, nn.Module):
 
     @dtype_policy.setter
     def dtype_policy(self, value):
-        policy = dtype_policies.get(value)
+        given = policy = dtype_policies.get(value)
+        if isinstance(policy, dtype_policies.DTypePolicyMap):
+            policy = policy[self.path]
+        mode = policy.quantization_mode
+        if mode in ("gptq", "awq"):
+            raise ValueError(
+                f"Implicitly enabling {mode.upper()} quantization by setting `dtype_policy` to "
+                f"'{policy.name}' is not supported: it needs calibration data."
+            )
         compute = _dtypes.TORCH.get(policy.compute_dtype)
         floating = compute is not None and compute.is_floating_point
         mixed = policy.compute_dtype != policy.variable_dtype
         self._set_plain(
-            _dtype_policy=policy,
+            _dtype_policy=given,
+            _own_policy=policy,  # the one for this layer, where that is a map
             _compute_torch_dtype=compute if floating else None,
             _mixed_dtype=compute if mixed else None,
             _cast_to=None,
             _fast_dtype=None,
         )
+        if mode is not None and self.built and self._bits is None:
+            self.quantize(mode)
 
     @property
     def dtype(self):
         """Name of the element type of the weights."""
-        return self._dtype_policy.variable_dtype
+        return self._own_policy.variable_dtype
 
     variable_dtype = dtype
 
     @property
     def compute_dtype(self):
         """Name of the element type that float inputs are cast to."""
-        return self._dtype_policy.compute_dtype
+        return self._own_policy.compute_dtype
 
     input_dtype = compute_dtype
+
+    @property
+    def quantization_mode(self):
+        """How the weights are quantized: the policy's mode, or ``None``."""
+        return self._own_policy.quantization_mode
+
+    def quantize(self, mode=None, type_check=True, config=None):
+        """Keeps the weights in few bits from now on; this layer has no way to."""
+        raise NotImplementedError(
+            f"Layer {type(self).__name__} does not have a `quantize` method implemented."
+        )
+
+    def quantized_build(self, input_shape, mode, config=None):
+        """Makes the weights of a quantized layer; this layer has no way to."""
+        raise NotImplementedError(
+            f"Layer {type(self).__name__} does not have a `quantized_build` method implemented."
+        )
+
+    def quantized_call(self, *args, **kwargs):
+        """Computes the outputs from quantized weights; this layer has no way to."""
+        raise NotImplementedError(
+            f"Layer {type(self).__name__} does not have a `quantized_call` method implemented."
+        )
 
     # --- weights -----------------------------------------------------------------
 
@@ -496,7 +537,7 @@ class Layer(Operation, nn.Module):
         if len(args) == 1 and not kwargs:
             x = args[0]
             if (
-                x.__class__ is _Tensor
+                type(x) is _Tensor
                 and x.dtype is self._fast_dtype
                 and x.ndim == self._fast_ndim
                 and getattr(x, "_keras_mask", None) is None
@@ -851,6 +892,7 @@ def _wrap_build(build):
         self.__dict__["_building"] = True
         try:
             with scope:
+                self.__dict__["path"] = _state.scope_path()
                 build(self, *args, **kwargs)
         finally:
             self.__dict__["_building"] = False

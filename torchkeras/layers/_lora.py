@@ -12,10 +12,19 @@ def adapted(name):
     """The property that stands for a layer's main weight, with its adapter if it has one."""
 
     def get(self):
-        weight = self._stored(name)
-        return weight + self._lora_delta() if self.lora_enabled else weight
+        return self._merged(name) if self.lora_enabled else self._stored(name)
 
     return property(get, doc=f"The weight `{name}`, with its low-rank adapter if there is one.")
+
+
+def stored(name):
+    """The property that stands for the variable itself, whatever is added to it."""
+
+    def get(self):
+        found = self.__dict__["_parameters"].get(name)
+        return self.__dict__["_buffers"].get(name) if found is None else found
+
+    return property(get, doc=f"The variable `{name}`, without an adapter.")
 
 
 class LoRA:
@@ -61,6 +70,10 @@ class LoRA:
         if self._cast_to is None or not weight.is_floating_point():
             return weight
         return weight.to(self._cast_to)
+
+    def _merged(self, name):
+        """The weight with its adapter."""
+        return self._stored(name) + self._lora_delta()
 
     def _lora_pair(self: Any):
         return getattr(self, f"lora_{self._adapted}_a"), getattr(self, f"lora_{self._adapted}_b")

@@ -1,16 +1,17 @@
 """Model: a layer that can be trained, made by subclassing or from a graph of symbols."""
 
+import re
 import warnings
 from typing import Any
 
 import torch
 from torch import nn
 
-from torchkeras import _dtypes, tree
+from torchkeras import _dtypes, _state, tree
 from torchkeras.graph import _operation
 from torchkeras.graph._function import Graph, symbolic_run
 from torchkeras.graph._tensor import KerasTensor
-from torchkeras.layers import _call
+from torchkeras.layers import _call, _quantization
 from torchkeras.layers._input import Input, InputLayer
 from torchkeras.layers._input_spec import InputSpec, check
 from torchkeras.layers._layer import Layer
@@ -249,7 +250,7 @@ class Model(Trainer, Layer):
                 if not self._graph.flat_inputs[i]._keras_history.operation.optional:
                     check(tree.flatten(self.input_spec), flat, self.name)
                 continue
-            if x.__class__ is not torch.Tensor and not isinstance(x, torch.Tensor):
+            if type(x) is not torch.Tensor and not isinstance(x, torch.Tensor):
                 continue
             if x.dtype is not dtype:
                 x = flat[i] = _call._keep_mask(x, x.to(dtype))
@@ -391,6 +392,35 @@ class Model(Trainer, Layer):
         )
         (print_fn or print)(text)
 
+    def quantize(self, mode=None, config=None, filters=None, type_check=True):
+        """Keeps the weights of all layers that can be quantized in few bits from now on.
+
+        Args:
+            mode: ``"int8"``, ``"int4"`` or ``"float8"``; default that of ``config``.
+            config: A ``QuantizationConfig``; default the mode's own.
+            filters: A regular expression of names of layers, a list of them, or a function of
+                a layer: the layers it leaves out stay as they are.
+            type_check: Whether subclasses of layers are left as they are.
+
+        Raises:
+            ValueError: if the model is not built, or for an unknown mode or ``filters``.
+        """
+        mode, config = _quantization.resolve(mode, config)
+        if not self.built:
+            raise ValueError(
+                f"Cannot quantize a layer that isn't yet built. Layer '{self.name}' (of type "
+                f"'{type(self).__name__}') is not built yet."
+            )
+        wanted = _filter(filters)
+        for layer in self._flatten_layers(include_self=False):
+            if isinstance(layer, Model) or not wanted(layer):
+                continue
+            try:
+                layer.quantize(mode, type_check=type_check, config=config)
+            except NotImplementedError as error:
+                warnings.warn(str(error), stacklevel=2)
+        _state.touch()
+
     # --- files ---------------------------------------------------------------------
 
     def save_weights(self, filepath, overwrite=True, max_shard_size=None):
@@ -440,6 +470,21 @@ class Functional(Model):
 
     def __init__(self, inputs, outputs, name=None, **kwargs):
         super().__init__(inputs=inputs, outputs=outputs, name=name, **kwargs)
+
+
+def _filter(filters):
+    """A function that tells of a layer whether ``filters`` let it through."""
+    if filters is None:
+        return lambda layer: True
+    if callable(filters):
+        return filters
+    patterns = [filters] if isinstance(filters, str) else filters
+    if not isinstance(patterns, (list, tuple)) or not all(isinstance(p, str) for p in patterns):
+        raise ValueError(
+            "The `filters` argument must be a regex string, a list of regex strings, or a "
+            f"callable. Received: {type(filters)}"
+        )
+    return lambda layer: any(re.search(pattern, layer.name) for pattern in patterns)
 
 
 def _is_functional(args, kwargs):

@@ -52,7 +52,7 @@ def op(function=None, *, rule=None):
     @functools.wraps(function)
     def wrapper(*args, **kwargs):
         for arg in args:
-            cls = arg.__class__
+            cls = type(arg)
             if cls is KerasTensor or (
                 (cls is list or cls is tuple or cls is dict) and is_symbolic(arg)
             ):
