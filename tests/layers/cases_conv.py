@@ -278,6 +278,80 @@ def _dropout_cases():
                 yield Case(f"SpatialDropout{rank}D", kwargs, shape, shape, **_DRAWN)
 
 
+# --- convolutional LSTMs ---------------------------------------------------------------
+
+
+def _lstm_case(rank, kwargs, mask=False, window=3, **more):
+    size = (4, 5, 3)[:rank]
+    data_format = kwargs.get("data_format", "channels_last")
+    first = data_format == "channels_first"
+    kwargs = {"filters": 2, "kernel_size": window, **kwargs}
+    out = tuple(
+        windows(
+            n,
+            window,
+            kwargs.get("strides", 1),
+            kwargs.get("padding", "valid"),
+            kwargs.get("dilation_rate", 1),
+        )
+        for n in size
+    )
+    state = shaped(out, 2, data_format)
+    output = (2, 3, *state[1:]) if kwargs.get("return_sequences") else state
+    if kwargs.get("return_state"):
+        output = (output, state, state)
+    weights = [(*(window,) * rank, 3, 8), (*(window,) * rank, 2, 8)]
+    if kwargs.get("use_bias", True):
+        weights.append((8,))
+    return Case(
+        f"ConvLSTM{rank}D",
+        kwargs,
+        (2, 3, 3, *size) if first else (2, 3, *size, 3),
+        output,
+        weights,
+        mask=(2, 3) if mask else None,
+        **more,
+    )
+
+
+def _lstm_cases():
+    flags = (False, True)
+    for rank in (1, 2, 3):
+        window = 2 if rank == 3 else 3
+        for data_format in _FORMATS:
+            for padding, stride in (("valid", 1), ("same", 1), ("same", 2)):
+                row = {"padding": padding, "strides": stride, "data_format": data_format}
+                yield _lstm_case(rank, {**row, "return_sequences": True}, window=window)
+        yield _lstm_case(rank, {"dilation_rate": 2, "padding": "same"}, window=window)
+        yield _lstm_case(rank, {}, window=1)
+    for row in product(return_sequences=flags, return_state=flags, go_backwards=flags):
+        for mask in flags:
+            yield _lstm_case(2, row, mask)
+    sequences = {"return_sequences": True}
+    yield _lstm_case(2, {**sequences, "zero_output_for_mask": True}, True)
+    for option in (
+        {"use_bias": False},
+        {"activation": "relu", "recurrent_activation": "hard_sigmoid"},
+        {"unit_forget_bias": False, "bias_initializer": "ones"},
+        {"unroll": True},
+        {
+            "kernel_initializer": "he_normal",
+            "recurrent_initializer": "glorot_uniform",
+            "kernel_regularizer": "l2",
+            "recurrent_regularizer": "l1",
+            "bias_regularizer": "l2",
+            "activity_regularizer": "l2",
+            "kernel_constraint": "max_norm",
+            "recurrent_constraint": "non_neg",
+            "bias_constraint": "unit_norm",
+            "seed": 4,
+        },
+    ):
+        yield _lstm_case(1, {**sequences, **option}, window=2)
+    for option in ({"dropout": 0.5}, {"recurrent_dropout": 0.5}, {"dropout": 0.5, "seed": 1}):
+        yield _lstm_case(2, option, **_DRAWN)
+
+
 # Products of arguments: for values and gradients alone, in test_conv.py.
 MATRIX = [*_transpose_cases(), *_channelwise_cases()]
 
@@ -299,4 +373,5 @@ CONV = [
     *_edge_cases(),
     *_up_sampling_cases(),
     *_dropout_cases(),
+    *_lstm_cases(),
 ]

@@ -40,6 +40,7 @@ NAMES = [
     *(f"Adaptive{kind}Pooling{r}D" for kind in ("Average", "Max") for r in (1, 2, 3)),
     *(f"{k}{r}D" for k in ("Cropping", "ZeroPadding", "UpSampling") for r in (1, 2, 3)),
     *("AlphaDropout", "SpatialDropout2D", "SpatialDropout3D"),
+    *(f"ConvLSTM{r}D" for r in (1, 2, 3)),
 ]
 
 
@@ -224,6 +225,77 @@ def test_spatial_dropout_drops_whole_channels(rank, data_format, seed):
     assert set(values.unique().tolist()) == {0.0, 2.0}
 
 
+# --- convolutional LSTMs ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_conv_lstm_is_its_cell_step_by_step(rank):
+    layer = L.__dict__[f"ConvLSTM{rank}D"](2, 2, return_sequences=True)
+    x = torch.tensor(data(2, 3, *(4,) * rank, 3))
+    y = layer(x)
+    states = layer.get_initial_state(2)
+    assert [tuple(s.shape) for s in states] == [(2, *(3,) * rank, 2)] * 2
+    for t in range(3):
+        h, states = layer.cell(x[:, t], states)
+        np.testing.assert_allclose(y[:, t].detach(), h.detach(), **TOLERANCE)
+
+
+def test_conv_lstm_starts_where_it_is_told():
+    layer = L.ConvLSTM1D(2, 3, padding="same", return_state=True)
+    x = data(2, 4, 5, 3)
+    y, *states = layer(x[:, :2])
+    parts = layer(x[:, 2:], initial_state=states)
+    for a, b in zip(parts, layer(x)):
+        np.testing.assert_allclose(a.detach(), b.detach(), **TOLERANCE)
+
+
+def test_stateful_conv_lstm():
+    layer = L.ConvLSTM1D(2, 3, padding="same", stateful=True)
+    x = data(2, 4, 5, 3)
+    layer(x[:, :2])
+    last = layer(x[:, 2:])
+    layer.stateful = False
+    np.testing.assert_allclose(last.detach(), layer(x).detach(), **TOLERANCE)
+    layer.reset_state()
+    assert all(not s.any() for s in layer.states)
+
+
+@pytest.mark.parametrize("kind", ["dropout", "recurrent_dropout"])
+@pytest.mark.parametrize("seed", [None, 1])
+def test_conv_lstm_dropout(kind, seed):
+    """At rate 1 nothing comes through; below, each gate and each sequence has its mask."""
+    torch.manual_seed(0)
+    x = torch.tensor(data(2, 3, 5, 3))
+    layer = L.ConvLSTM1D(2, 3, padding="same", seed=seed, **{kind: 1.0})
+    layer(x)
+    dead = L.ConvLSTM1D(2, 3, padding="same")
+    dead(x)
+    weights = layer.get_weights()
+    weights["dropout recurrent_dropout".split().index(kind)][:] = 0
+    dead.set_weights(weights)
+    np.testing.assert_allclose(
+        layer(x, training=True).detach(), dead(x).detach(), rtol=1e-5, atol=1e-6
+    )
+    layer = L.ConvLSTM1D(2, 3, seed=seed, **{kind: 0.5})
+    first, second = layer(x, training=True), layer(x, training=True)
+    assert not torch.equal(first, second)
+    layer.cell.reset_dropout_mask()
+    layer.cell.reset_recurrent_dropout_mask()
+    get = (
+        layer.cell.get_dropout_mask if kind == "dropout" else layer.cell.get_recurrent_dropout_mask
+    )
+    masks = get(ones(2, 5, 3))
+    assert len(masks) == 4 and not torch.equal(masks[0], masks[1])
+    assert get(ones(2, 5, 3)) is masks
+
+
+def test_forget_gates_start_open():
+    for open_, expected in ((True, [0, 0, 1, 1, 0, 0, 0, 0]), (False, [0] * 8)):
+        layer = L.ConvLSTM2D(2, 3, unit_forget_bias=open_)
+        layer.build((None, 3, 5, 5, 1))
+        assert layer.cell.bias.tolist() == expected
+
+
 # --- errors ----------------------------------------------------------------------------
 
 BAD = {
@@ -309,6 +381,21 @@ BAD = {
     "alpha noise_shape": (lambda: L.AlphaDropout(0.5, noise_shape=3), ValueError, "noise_shape"),
     "spatial rate": (lambda: L.SpatialDropout2D(-1), ValueError, "rate"),
     "spatial format": (lambda: L.SpatialDropout3D(0.5, "x"), ValueError, "data_format"),
+    "lstm filters": (lambda: L.ConvLSTM2D(0, 3), ValueError, "filters"),
+    "lstm strides": (lambda: L.ConvLSTM2D(2, 3, 0), ValueError, "strides"),
+    "lstm both": (
+        lambda: L.ConvLSTM1D(2, 3, strides=2, dilation_rate=2),
+        ValueError,
+        "strides.*not compatible with.*dilation_rate",
+    ),
+    "lstm causal": (lambda: L.ConvLSTM1D(2, 3, padding="causal"), ValueError, "padding"),
+    "lstm unknown": (lambda: L.ConvLSTM1D(2, 3, groups=2), ValueError, "groups"),
+    "lstm sizes": (
+        lambda: L.ConvLSTM1D(2, 3)(torchkeras.Input((4, None, 3))),
+        ValueError,
+        "static input shapes",
+    ),
+    "lstm rank": (lambda: L.ConvLSTM2D(2, 3)(ones(1, 4, 5, 3)), ValueError, "ndim=5"),
     "spatial rank": (lambda: L.SpatialDropout2D(0.5)(ones(1, 2, 3)), ValueError, "ndim=4"),
 }
 

@@ -10,6 +10,11 @@ from torchkeras.layers._activations import (
 )
 from torchkeras.layers._cells import GRUCell, LSTMCell, SimpleRNNCell
 from torchkeras.layers._conv import Conv1D, Conv2D, Conv3D
+from torchkeras.layers._conv_lstm import (
+    ConvLSTM1D,
+    ConvLSTM2D,
+    ConvLSTM3D,
+)
 from torchkeras.layers._conv_transpose import (
     Conv1DTranspose,
     Conv2DTranspose,
@@ -142,6 +147,9 @@ __all__ = [
     "Conv2DTranspose",
     "Conv3D",
     "Conv3DTranspose",
+    "ConvLSTM1D",
+    "ConvLSTM2D",
+    "ConvLSTM3D",
     "Convolution1D",
     "Convolution1DTranspose",
     "Convolution2D",

@@ -43,8 +43,10 @@ class _Windows(Layer):
 
     rank: int
     _paddings = ("valid", "same")
-    # Whether windows may be spread out and far apart at once.
-    _dilates_strides = False
+    # What is said of windows that are spread out and far apart at once; None if they may be.
+    _dilated_strides: str | None = (
+        "`strides > 1` not supported in conjunction with `dilation_rate > 1`."
+    )
     _config_optional = ()
 
     def __init__(
@@ -66,10 +68,10 @@ class _Windows(Layer):
         self.kernel_size = _checks.sizes("kernel_size", kernel_size, rank)
         self.strides = _checks.sizes("strides", strides, rank)
         self.dilation_rate = _checks.sizes("dilation_rate", dilation_rate, rank)
-        if not self._dilates_strides and max(self.strides) > 1 and max(self.dilation_rate) > 1:
+        if self._dilated_strides and max(self.strides) > 1 and max(self.dilation_rate) > 1:
             raise ValueError(
-                "`strides > 1` not supported in conjunction with `dilation_rate > 1`. "
-                f"Received: strides={self.strides} and dilation_rate={self.dilation_rate}"
+                f"{self._dilated_strides} Received: strides={self.strides} and "
+                f"dilation_rate={self.dilation_rate}"
             )
         self.padding = str(padding).lower()
         _checks.one_of("padding", self.padding, self._paddings)

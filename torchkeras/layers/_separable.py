@@ -16,7 +16,7 @@ class _Channelwise(_Windows):
     """
 
     _convolve: Any = None
-    _dilates_strides = True
+    _dilated_strides = None
 
     def __init__(self, *args, depth_multiplier, **kwargs):
         super().__init__(*args, **kwargs)
