@@ -69,12 +69,19 @@ class _ConvTranspose(_Windows):
         # The width of the kernel, and how much less than the whole sum is kept, for each axis.
         self._reach = tuple((k - 1) * d + 1 for k, d in zip(self.kernel_size, self.dilation_rate))
         self._cuts = tuple(self._cut(axis) for axis in range(self.rank))
-        # torch cuts both ends alike and adds at the end; an odd cut is left for `narrow`.
+        # torch cuts both ends alike and adds at the end; an odd cut is left for `F.pad`.
         even = self.padding == "same"
         self._both = tuple(max(cut, 0) // 2 if even else 0 for cut in self._cuts)
         ends = [2 * both - cut for both, cut in zip(self._both, self._cuts)]
         self._more = tuple(max(n, 0) for n in ends)
-        self._odd = tuple(axis + 2 for axis, n in enumerate(ends) if n < 0)
+        odd = [n for end in reversed(ends) for n in (0, min(end, 0))]
+        self._odd = odd if any(odd) else None
+        # torch's own sum with the bias is slow on CPUs unless the strides divide the output.
+        self._bias_after = any(
+            (reach - 2 * both + more) % stride
+            for reach, both, more, stride in zip(self._reach, self._both, self._more, self.strides)
+        )
+        self._bias_shape = (-1, *(1,) * self.rank)
 
     def _cut(self, axis):
         reach, stride = self._reach[axis], self.strides[axis]
@@ -99,15 +106,17 @@ class _ConvTranspose(_Windows):
         x = self._convolve(
             self._given(inputs),
             self.kernel.permute(self._kernel_to_torch),
-            self.bias,
+            None if self._bias_after else self.bias,
             self.strides,
             self._both,
             self._more,
             1,
             self.dilation_rate,
         )
-        for axis in self._odd:
-            x = x.narrow(axis, 0, x.shape[axis] - 1)
+        if self._odd is not None:
+            x = F.pad(x, self._odd)
+        if self._bias_after and self.bias is not None:
+            x = x.add_(self.bias.view(self._bias_shape))
         return self._returned(x)
 
     def compute_output_shape(self, input_shape):
