@@ -149,7 +149,7 @@ def test_lanczos(mode, radius):
     np.testing.assert_allclose(y, expected, **TOLERANCE)
 
 
-@pytest.mark.parametrize("times", [7, 41, 49])
+@pytest.mark.parametrize("times", [7, 16, 41, 49, 64])
 def test_nearest_is_exact_for_large_factors(times):
     x = torch.arange(100.0).reshape(1, 100, 1, 1)
     y = L.UpSampling2D((times, 1))(x)

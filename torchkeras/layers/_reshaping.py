@@ -2,6 +2,7 @@
 
 import math
 import numbers
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -433,7 +434,7 @@ class ZeroPadding3D(_ZeroPadding):
 
 
 _LANCZOS = {"lanczos3": 3, "lanczos5": 5}
-_TORCH_MODES = {"nearest": "nearest-exact", "bilinear": "bilinear", "bicubic": "bicubic"}
+_INTERPOLATIONS = ("nearest", "bilinear", "bicubic", *_LANCZOS)
 
 
 class UpSampling1D(Layer):
@@ -477,7 +478,6 @@ class _UpSampling(Layer):
     """Base of up-sampling over several axes; the subclasses set the rank."""
 
     rank: int
-    _mode = "nearest-exact"
 
     def __init__(self, size, data_format=None, **kwargs):
         super().__init__(**kwargs)
@@ -488,8 +488,13 @@ class _UpSampling(Layer):
         self._axes = tuple(range(1, rank + 1) if self._last else range(2, rank + 2))
         self._to_torch = (0, rank + 1, *range(1, rank + 1))
         self._to_keras = (0, *range(2, rank + 2), 1)
+        self._mode: Any = self._nearest()
         self.input_spec = InputSpec(ndim=rank + 2)
         self._build_at_init()
+
+    def _nearest(self):
+        """torch's faster kernel where its rounded factors are exact: for powers of two."""
+        return "nearest" if all(n & (n - 1) == 0 for n in self.size) else "nearest-exact"
 
     def call(self, inputs):
         x = inputs.permute(self._to_torch) if self._last else inputs
@@ -540,13 +545,14 @@ class UpSampling2D(_UpSampling):
     def __init__(self, size=(2, 2), data_format=None, interpolation="nearest", **kwargs):
         super().__init__(size, data_format, **kwargs)
         self.interpolation = str(interpolation).lower()
-        _checks.one_of("interpolation", self.interpolation, (*_TORCH_MODES, *_LANCZOS))
-        self._mode = _TORCH_MODES.get(self.interpolation)
+        _checks.one_of("interpolation", self.interpolation, _INTERPOLATIONS)
+        if self.interpolation != "nearest":
+            self._mode = self.interpolation
 
     def _enlarge(self, x):
-        if self._mode is not None:
+        radius = _LANCZOS.get(self.interpolation)
+        if radius is None:
             return super()._enlarge(x)
-        radius = _LANCZOS[self.interpolation]
         rows, columns = (
             _lanczos_weights(n, times, radius, x) for n, times in zip(x.shape[2:], self.size)
         )

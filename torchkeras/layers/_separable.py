@@ -43,7 +43,9 @@ class _Channelwise(_Windows):
         padding, zeros = self._zeros or self._padding(x.shape[2:])
         if zeros is not None:
             x = F.pad(x, zeros)
-        weight = kernel.permute(self._depthwise_layout).reshape(-1, 1, *self.kernel_size)
+        weight = kernel.permute(self._depthwise_layout)
+        if self.depth_multiplier > 1:
+            weight = weight.reshape(-1, 1, *self.kernel_size)
         return self._convolve(
             x, weight, bias, self.strides, padding, self.dilation_rate, x.shape[1]
         )
