@@ -7,6 +7,7 @@ import itertools
 
 from tests.layers.case import Args, Case, Of, product, windows
 from tests.layers.cases_attention import ATTENTION
+from tests.layers.cases_conv import CONV
 
 # --- core ------------------------------------------------------------------------------
 
@@ -732,4 +733,5 @@ CASES = [
     *RECURRENT,
     *WRAPPERS,
     *ATTENTION,
+    *CONV,
 ]

@@ -269,3 +269,61 @@ def test_softmax_where_nothing_counts():
         mine = layers.Softmax(axis=axis)(x, mask=mask)
         np.testing.assert_allclose(mine, keras.layers.Softmax(axis=axis)(x, mask=mask), **TOLERANCE)
         assert not mine[1].any()
+
+
+# --- masks of symbols ------------------------------------------------------------------
+
+
+def _masked_chains(framework):
+    """Symbols, and what the layers made of their masks."""
+    L = framework.layers
+    steps = framework.Input((4, 3))
+    ids = framework.Input((4,), dtype="int32")
+    masked = L.Masking()(steps)
+    embedded = L.Embedding(5, 3, mask_zero=True)(ids)
+    outputs = {
+        "masking": masked,
+        "embedding": embedded,
+        "kept": L.Dropout(0.5)(L.Dense(2)(masked)),
+        "destroyed": L.LSTM(3)(masked),
+        "of sequences": L.LSTM(3, return_sequences=True, return_state=True)(masked)[0],
+        "of states": L.LSTM(3, return_sequences=True, return_state=True)(masked)[1],
+        "sum": L.Add()([masked, embedded]),
+        "sum with an unmasked one": L.Add()([masked, steps]),
+        "joined steps": L.Concatenate(axis=1)([masked, embedded]),
+        "joined features": L.Concatenate()([masked, steps]),
+        "unmasked": L.Dense(2)(steps),
+    }
+    return [steps, ids], {k: getattr(v, "_keras_mask", None) for k, v in outputs.items()}
+
+
+def test_masks_of_symbols():
+    mine, theirs = _masked_chains(torchkeras), _masked_chains(keras)
+    for name, mask in theirs[1].items():
+        assert (mine[1][name] is None) == (mask is None), name
+        if mask is not None:
+            assert (mine[1][name].shape, mine[1][name].dtype) == (mask.shape, "bool"), name
+    steps = np.random.default_rng(0).normal(size=(2, 4, 3)).astype("float32")
+    steps[0, 2:] = 0
+    ids = np.array([[1, 0, 2, 0], [0, 3, 4, 1]], "int32")
+    values = [
+        framework.Model(inputs, [m for m in masks.values() if m is not None])([steps, ids])
+        for framework, (inputs, masks) in ((torchkeras, mine), (keras, theirs))
+    ]
+    for a, b in zip(*values):
+        assert torch.equal(a, b)
+
+
+def test_mask_of_a_symbol_can_be_set():
+    x, mask = torchkeras.Input((4, 3)), torchkeras.Input((4,), dtype="bool")
+    assert x._keras_mask is None
+    x._keras_mask = mask
+    assert layers.Dense(2)(x)._keras_mask is mask
+
+
+def test_whole_masks_of_joined_symbols():
+    """Masks that are there already do not need the values of the inputs."""
+    inputs = [torchkeras.Input((4, 5)), torchkeras.Input((2, 5))]
+    masks = [torch.ones(2, 4, 5, dtype=torch.bool), torch.zeros(2, 2, 5, dtype=torch.bool)]
+    found = layers.Concatenate(axis=1).compute_mask(inputs, masks)
+    assert found.tolist() == [[True] * 4 + [False] * 2] * 2

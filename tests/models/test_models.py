@@ -159,6 +159,18 @@ class TestSequential:
         assert len(before) == 4
         assert all(not np.array_equal(a, b) for a, b in zip(before, model.get_weights()))
 
+    def test_other_sizes(self):
+        """The sizes it was built for bind a chain only where a layer does."""
+        model = torchkeras.Sequential([layers.Reshape((-1, 4)), layers.Dense(1)])
+        assert model(np.ones((1, 12, 2))).shape == (1, 6, 1)
+        assert model.predict(np.ones((2, 20, 2)), verbose=0).shape == (2, 10, 1)
+        with pytest.raises(ValueError, match="incompatible"):
+            model(np.ones((1, 12)))
+        dense = torchkeras.Sequential([torchkeras.Input((5, 3)), layers.Dense(1)])
+        assert dense(np.ones((1, 9, 3))).shape == (1, 9, 1)
+        with pytest.raises(ValueError, match="dense.* axis -1 .* value 3"):
+            dense(np.ones((1, 5, 4)))
+
     def test_errors(self):
         model = torchkeras.Sequential()
         with pytest.raises(TypeError, match="no layers in the model to pop"):

@@ -75,6 +75,17 @@ class KerasTensor:
         return self._shape if dim is None else self._shape[dim]
 
     @property
+    def _keras_mask(self):
+        """Symbol of the mask that the tensor will carry, or None; found when someone asks."""
+        if "_mask" not in self.__dict__:
+            self._mask = _mask_of_output(self)
+        return self._mask
+
+    @_keras_mask.setter
+    def _keras_mask(self, mask):
+        self._mask = mask
+
+    @property
     def T(self):
         """The symbol with its axes reversed."""
         return self.permute(*reversed(range(self.ndim)))
@@ -113,6 +124,27 @@ class KerasTensor:
 
     __int__ = __index__ = __float__
     __hash__ = object.__hash__
+
+
+def as_tensor(x) -> Any:
+    """``x`` if it is a tensor or a symbol, else a tensor of it."""
+    return x if isinstance(x, (torch.Tensor, KerasTensor)) else torch.as_tensor(x)
+
+
+def _mask_of_output(symbol):
+    """What the layer that made a symbol says of its mask, given the masks of its inputs."""
+    if symbol._keras_history is None:
+        return None
+    layer, node_index, tensor_index = symbol._keras_history
+    if not getattr(layer, "supports_masking", False):
+        return None
+    node = layer._inbound_nodes[node_index]
+    first = node.args[0] if node.args else next(iter(node.kwargs.values()), None)
+    masks = tree.map_structure(lambda x: getattr(x, "_keras_mask", None), first)
+    if not layer._makes_masks and all(m is None for m in tree.flatten(masks)):
+        return None
+    masks = layer.compute_mask(first, masks)
+    return masks if len(node.output_tensors) == 1 else tree.flatten(masks)[tensor_index]
 
 
 def record_torch(func, args, kwargs) -> Any:

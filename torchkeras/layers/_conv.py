@@ -29,7 +29,146 @@ def output_length(size, kernel, stride, padding, dilation=1):
     return (size - (kernel - 1) * dilation - 1) // stride + 1
 
 
-class _Conv(LoRA, Layer):
+def positive_filters(filters) -> Any:
+    """``filters`` as an int; a ValueError unless it is positive."""
+    if not _checks.is_positive_int(filters):
+        raise ValueError(
+            "Invalid value for argument `filters`. Expected a strictly positive value. "
+            f"Received filters={filters}."
+        )
+    return int(filters)
+
+
+class _Windows(Layer):
+    """Base of all convolutions: the windows, the bias and the activation."""
+
+    rank: int
+    _paddings = ("valid", "same")
+    # What is said of windows that are spread out and far apart at once; None if they may be.
+    _dilated_strides: str | None = (
+        "`strides > 1` not supported in conjunction with `dilation_rate > 1`."
+    )
+    _config_optional = ("lora_rank", "lora_alpha")
+
+    def __init__(
+        self,
+        kernel_size,
+        strides,
+        padding,
+        data_format,
+        dilation_rate,
+        activation,
+        use_bias,
+        bias_initializer,
+        bias_regularizer,
+        bias_constraint,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        rank = self.rank
+        self.kernel_size = _checks.sizes("kernel_size", kernel_size, rank)
+        self.strides = _checks.sizes("strides", strides, rank)
+        self.dilation_rate = _checks.sizes("dilation_rate", dilation_rate, rank)
+        if self._dilated_strides and max(self.strides) > 1 and max(self.dilation_rate) > 1:
+            raise ValueError(
+                f"{self._dilated_strides} Received: strides={self.strides} and "
+                f"dilation_rate={self.dilation_rate}"
+            )
+        self.padding = str(padding).lower()
+        _checks.one_of("padding", self.padding, self._paddings)
+        self.data_format = config.standardize_data_format(data_format)
+        self.activation = activations.get(activation)
+        self.use_bias = use_bias
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.bias_constraint = constraints.get(bias_constraint)
+        self._activate = None if self.activation is activations.linear else self.activation
+        self._last = self.data_format == "channels_last"
+        # Without strides the padding is known now; None: it depends on the sizes of the data.
+        self._zeros = self._padding((0,) * rank) if max(self.strides) == 1 else None
+        # Channels second for torch and last again: (0, 3, 1, 2) and (0, 2, 3, 1).
+        self._to_torch = (0, rank + 1, *range(1, rank + 1))
+        self._to_keras = (0, *range(2, rank + 2), 1)
+        # A kernel (*sizes, in, out) that lies in memory as (out, *sizes, in) is torch's
+        # (out, in, *sizes) in channels-last order.
+        self._kernel_layout = (rank + 1, *range(rank + 1))
+        self._kernel_to_torch = (rank + 1, rank, *range(rank))
+        self.input_spec = InputSpec(min_ndim=rank + 2)
+
+    def _build_inputs(self, input_shape) -> Any:
+        """The number of channels, which from now on is demanded of every input."""
+        axis = -1 if self._last else 1
+        channels = input_shape[axis]
+        if channels is None:
+            raise ValueError(
+                "The channel dimension of the inputs should be defined. The input_shape received "
+                f"is {tuple(input_shape)}, where axis {axis} is the channel dimension."
+            )
+        self.input_spec = InputSpec(min_ndim=self.rank + 2, axes={axis: channels})
+        return channels
+
+    def _build_bias(self, filters):
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight(
+                (filters,),
+                self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+                name="bias",
+            )
+
+    def _padding(self, sizes):
+        """What torch's ``padding`` is, or the zeros for `F.pad` where the sides differ."""
+        if self.padding == "valid":
+            return 0, None
+        if self.padding == "causal":
+            return 0, ((self.kernel_size[0] - 1) * self.dilation_rate[0], 0)
+        pairs = [
+            same_padding(*axis)
+            for axis in zip(sizes, self.kernel_size, self.strides, self.dilation_rate)
+        ]
+        if all(before == after for before, after in pairs):
+            return tuple(before for before, _ in pairs), None
+        return 0, tuple(n for pair in reversed(pairs) for n in pair)
+
+    def _given(self, inputs):
+        """The inputs as floats, channels second."""
+        if not inputs.is_floating_point():
+            inputs = inputs.to(self._compute_torch_dtype)
+        return inputs.permute(self._to_torch) if self._last else inputs
+
+    def _returned(self, x):
+        """The outputs: channels where they were, and activated."""
+        if self._last:
+            x = x.permute(self._to_keras)
+        activate = self._activate
+        return x if activate is None else activate(x)
+
+    def _filters(self, input_shape):
+        """The number of output channels."""
+        return self.filters
+
+    def compute_output_shape(self, input_shape):
+        sizes = input_shape[1:-1] if self._last else input_shape[2:]
+        lengths = tuple(
+            output_length(n, k, s, self.padding, d)
+            for n, k, s, d in zip(sizes, self.kernel_size, self.strides, self.dilation_rate)
+        )
+        if any(n is not None and n <= 0 for n in lengths):
+            raise ValueError(
+                "Computed output size would be zero or negative. Received: "
+                f"inputs_shape={tuple(input_shape)}, kernel_size={self.kernel_size}, "
+                f"dilation_rate={self.dilation_rate}."
+            )
+        batch, filters = input_shape[0], self._filters(input_shape)
+        return (batch, *lengths, filters) if self._last else (batch, filters, *lengths)
+
+    def extra_repr(self):
+        return f"kernel_size={self.kernel_size}, strides={self.strides}"
+
+
+class _Conv(LoRA, _Windows):
     """Base of the convolutions; the subclasses set the rank.
 
     The kernel has Keras' shape ``(*kernel_size, channels, filters)`` but lies in memory in
@@ -37,7 +176,6 @@ class _Conv(LoRA, Layer):
     their strides: neither is ever copied.
     """
 
-    rank: int
     _convolve: Any = None
 
     def __init__(
@@ -62,68 +200,43 @@ class _Conv(LoRA, Layer):
         lora_alpha=None,
         **kwargs,
     ):
-        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        super().__init__(
+            kernel_size,
+            strides,
+            padding,
+            data_format,
+            dilation_rate,
+            activation,
+            use_bias,
+            bias_initializer,
+            bias_regularizer,
+            bias_constraint,
+            activity_regularizer=activity_regularizer,
+            **kwargs,
+        )
         self._check_lora(lora_rank, lora_alpha)
-        rank = self.rank
-        if not _checks.is_positive_int(filters):
-            raise ValueError(
-                "Invalid value for argument `filters`. Expected a strictly positive value. "
-                f"Received filters={filters}."
-            )
+        self.filters = positive_filters(filters)
         if not _checks.is_positive_int(groups):
             raise ValueError(
                 f"The number of groups must be a positive integer. Received: groups={groups}."
             )
-        self.filters, self.groups = int(filters), int(groups)
+        self.groups = int(groups)
         if self.filters % self.groups:
             raise ValueError(
                 "The number of filters must be evenly divisible by the number of groups. "
                 f"Received: groups={groups}, filters={filters}."
             )
-        self.kernel_size = _checks.sizes("kernel_size", kernel_size, rank)
-        self.strides = _checks.sizes("strides", strides, rank)
-        self.dilation_rate = _checks.sizes("dilation_rate", dilation_rate, rank)
-        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
-            raise ValueError(
-                "`strides > 1` not supported in conjunction with `dilation_rate > 1`. "
-                f"Received: strides={self.strides} and dilation_rate={self.dilation_rate}"
-            )
-        choices = ("valid", "same", "causal") if rank == 1 else ("valid", "same")
-        self.padding = str(padding).lower()
-        _checks.one_of("padding", self.padding, choices)
-        self.data_format = config.standardize_data_format(data_format)
         if self.padding == "causal" and self.data_format != "channels_last":
             raise ValueError(
                 "When using `padding='causal'`, `data_format` must be 'channels_last'. "
                 f"Received: data_format={self.data_format}"
             )
-        self.activation = activations.get(activation)
-        self.use_bias = use_bias
         self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
-        self._activate = None if self.activation is activations.linear else self.activation
-        self._last = self.data_format == "channels_last"
-        # Without strides the padding is known now; None: it depends on the sizes of the data.
-        self._zeros = self._padding((0,) * rank) if max(self.strides) == 1 else None
-        # Channels second for torch and last again: (0, 3, 1, 2) and (0, 2, 3, 1).
-        self._to_torch = (0, rank + 1, *range(1, rank + 1))
-        self._to_keras = (0, *range(2, rank + 2), 1)
-        self._kernel_to_torch = (rank + 1, rank, *range(rank))
-        self.input_spec = InputSpec(min_ndim=rank + 2)
 
     def build(self, input_shape):
-        rank = self.rank
-        axis = -1 if self._last else 1
-        channels = input_shape[axis]
-        if channels is None:
-            raise ValueError(
-                "The channel dimension of the inputs should be defined. The input_shape received "
-                f"is {input_shape}, where axis {axis} is the channel dimension."
-            )
+        channels = self._build_inputs(input_shape)
         if channels % self.groups:
             raise ValueError(
                 "The number of input channels must be evenly divisible by the number of groups. "
@@ -136,42 +249,17 @@ class _Conv(LoRA, Layer):
             regularizer=self.kernel_regularizer,
             constraint=self.kernel_constraint,
             name="kernel",
-            layout=(rank + 1, *range(rank + 1)),
+            layout=self._kernel_layout,
         )
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_weight(
-                (self.filters,),
-                self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-                name="bias",
-            )
-        self.input_spec = InputSpec(min_ndim=rank + 2, axes={axis: channels})
+        self._build_bias(self.filters)
         self.compute_output_shape(input_shape)
         self._lora_at_build()
 
     kernel = adapted("kernel")
     _kernel = stored("kernel")
 
-    def _padding(self, sizes):
-        """What torch's ``padding`` is, or the zeros for `F.pad` where the sides differ."""
-        if self.padding == "valid":
-            return 0, None
-        if self.padding == "causal":
-            return 0, ((self.kernel_size[0] - 1) * self.dilation_rate[0], 0)
-        pairs = [
-            same_padding(*axis)
-            for axis in zip(sizes, self.kernel_size, self.strides, self.dilation_rate)
-        ]
-        if all(before == after for before, after in pairs):
-            return tuple(before for before, _ in pairs), None
-        return 0, tuple(n for pair in reversed(pairs) for n in pair)
-
     def call(self, inputs):
-        if not inputs.is_floating_point():
-            inputs = inputs.to(self._compute_torch_dtype)
-        x = inputs.permute(self._to_torch) if self._last else inputs
+        x = self._given(inputs)
         padding, zeros = self._zeros or self._padding(x.shape[2:])
         if zeros is not None:
             x = F.pad(x, zeros)
@@ -184,28 +272,10 @@ class _Conv(LoRA, Layer):
             self.dilation_rate,
             self.groups,
         )
-        if self._last:
-            x = x.permute(self._to_keras)
-        activate = self._activate
-        return x if activate is None else activate(x)
-
-    def compute_output_shape(self, input_shape):
-        sizes = input_shape[1:-1] if self._last else input_shape[2:]
-        lengths = tuple(
-            output_length(n, k, s, self.padding, d)
-            for n, k, s, d in zip(sizes, self.kernel_size, self.strides, self.dilation_rate)
-        )
-        if any(n is not None and n <= 0 for n in lengths):
-            raise ValueError(
-                "Computed output size would be zero or negative. Received: "
-                f"inputs_shape={tuple(input_shape)}, kernel_size={self.kernel_size}, "
-                f"dilation_rate={self.dilation_rate}."
-            )
-        batch = input_shape[0]
-        return (batch, *lengths, self.filters) if self._last else (batch, self.filters, *lengths)
+        return self._returned(x)
 
     def extra_repr(self):
-        return f"filters={self.filters}, kernel_size={self.kernel_size}, strides={self.strides}"
+        return f"filters={self.filters}, {super().extra_repr()}"
 
 
 class Conv1D(_Conv):
@@ -253,6 +323,7 @@ class Conv1D(_Conv):
     """
 
     rank = 1
+    _paddings = ("valid", "same", "causal")
     _convolve = staticmethod(F.conv1d)
 
 

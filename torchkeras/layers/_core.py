@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 from torchkeras import _dtypes, activations, constraints, initializers, regularizers, tree
 from torchkeras._checks import is_positive_int
-from torchkeras.graph._tensor import KerasTensor
+from torchkeras.graph._tensor import KerasTensor, as_tensor
 from torchkeras.layers import _call
 from torchkeras.layers._input_spec import InputSpec
 from torchkeras.layers._layer import Layer
@@ -278,7 +278,7 @@ class Embedding(Quantizable, Layer):
         return x + F.embedding(inputs, a) @ b * self._lora_scale()
 
     def compute_mask(self, inputs, mask=None):
-        return torch.as_tensor(inputs).ne(0) if self.mask_zero else None
+        return as_tensor(inputs).ne(0) if self.mask_zero else None
 
     def compute_output_shape(self, input_shape):
         return (*input_shape, self.output_dim)
@@ -447,7 +447,7 @@ class Masking(Layer):
         self._build_at_init()
 
     def compute_mask(self, inputs, mask=None):
-        return torch.as_tensor(inputs).ne(self.mask_value).any(dim=-1)
+        return as_tensor(inputs).ne(self.mask_value).any(dim=-1)
 
     def call(self, inputs):
         return inputs * inputs.ne(self.mask_value).any(dim=-1, keepdim=True).to(inputs.dtype)

@@ -4,10 +4,10 @@ import functools
 import math
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 
+from torchkeras.graph._tensor import as_tensor
 from torchkeras.layers._layer import Layer
 
 
@@ -71,7 +71,7 @@ class _Merge(Layer):
             return None
         if any(m is None for m in mask):
             return None  # an input without a mask counts everywhere
-        masks = [torch.as_tensor(m) for m in mask]
+        masks = [as_tensor(m) for m in mask]
         rank = max(m.ndim for m in masks)
         return functools.reduce(torch.logical_or, [_expand(m, rank) for m in masks])
 
@@ -109,12 +109,12 @@ def _checked_masks(inputs, mask):
 
 def _as_wide(mask, x):
     """The mask with as many axes as ``x``."""
-    return mask.reshape(mask.shape + (1,) * (x.ndim - mask.ndim))
+    return mask[(..., *(None,) * (x.ndim - mask.ndim))] if mask.ndim < x.ndim else mask
 
 
 def _expand(x, rank):
     # Missing axes stand after the batch axis.
-    return x.reshape(x.shape[:1] + (1,) * (rank - x.ndim) + x.shape[1:])
+    return x if x.ndim == rank else x[(slice(None), *(None,) * (rank - x.ndim))]
 
 
 def _broadcast(a, b):
@@ -304,12 +304,18 @@ class Concatenate(_Merge):
     def compute_mask(self, inputs, mask=None):
         if mask is None or not _checked_masks(inputs, mask):
             return None
-        masks = []
-        for x, m in zip(inputs, mask):
-            x = torch.as_tensor(x) if isinstance(x, np.ndarray) else x
-            whole = torch.ones_like(x, dtype=torch.bool)
-            masks.append(whole if m is None else whole & _as_wide(torch.as_tensor(m), x))
+        masks = [_as_large(m, as_tensor(x)) for m, x in zip(mask, inputs)]
         return torch.cat(masks, dim=self.axis).any(dim=-1)
+
+
+def _as_large(mask, x):
+    """A mask in the shape of ``x``, from one that has it, lacks the last axes, or is ``None``."""
+    if mask is None:
+        return torch.ones_like(x, dtype=torch.bool)
+    mask = as_tensor(mask).bool()
+    if mask.ndim == x.ndim:
+        return mask
+    return torch.ones_like(x, dtype=torch.bool) & _as_wide(mask, x)
 
 
 class Dot(_Merge):

@@ -119,6 +119,56 @@ class _GlobalPooling(Layer):
         return tuple(n for i, n in enumerate(input_shape) if i not in self._axes)
 
 
+class _AdaptivePooling(Layer):
+    """Base of pooling into a given number of windows; the subclasses set rank and function."""
+
+    rank: int
+    _pool: Any = None
+    _names: str
+
+    def __init__(self, output_size, data_format=None, **kwargs):
+        super().__init__(**kwargs)
+        rank = self.rank
+        pair = isinstance(output_size, (tuple, list))
+        if not pair and (not isinstance(output_size, int) or isinstance(output_size, bool)):
+            self._refuse(output_size)
+        if pair and len(output_size) != rank:
+            if rank == 1:
+                raise ValueError(
+                    f"For 1D input, `output_size` tuple must have length 1. Received: {output_size}"
+                )
+            self._refuse(output_size)
+        self.output_size = _checks.sizes("output_size", output_size, rank)
+        if data_format not in (None, "channels_first", "channels_last"):
+            raise ValueError(
+                f"Invalid data_format: {data_format}. Expected 'channels_first' or 'channels_last'."
+            )
+        self.data_format = config.standardize_data_format(data_format)
+        self._last = self.data_format == "channels_last"
+        self._to_torch = (0, rank + 1, *range(1, rank + 1))
+        self._to_keras = (0, *range(2, rank + 2), 1)
+        self.input_spec = InputSpec(ndim=rank + 2)
+        self._build_at_init()
+
+    def _refuse(self, output_size):
+        raise TypeError(
+            f"`output_size` must be an integer or {self._names}. "
+            f"Received: {output_size} of type {type(output_size)}"
+        )
+
+    def call(self, inputs):
+        if not inputs.is_floating_point():
+            inputs = inputs.to(self._compute_torch_dtype)
+        x = inputs.permute(self._to_torch) if self._last else inputs
+        x = self._pool(x, self.output_size)
+        return x.permute(self._to_keras) if self._last else x
+
+    def compute_output_shape(self, input_shape):
+        if self._last:
+            return (input_shape[0], *self.output_size, input_shape[-1])
+        return (input_shape[0], input_shape[1], *self.output_size)
+
+
 class MaxPooling1D(_Pooling):
     """Takes the largest value of each window of sequences.
 
@@ -386,3 +436,171 @@ class GlobalAveragePooling1D(_GlobalPooling):
 
     def compute_mask(self, inputs, mask=None):
         return None
+
+
+class AdaptiveAveragePooling1D(_AdaptivePooling):
+    """Takes the mean of each of a given number of windows of sequences.
+
+    Window ``i`` of ``m`` along an axis of size ``n`` reaches from ``floor(i * n / m)`` to
+    ``ceil((i + 1) * n / m)``: windows may overlap and differ in width by one.
+
+    Args:
+        output_size: Number of windows.
+        data_format: ``"channels_last"`` or ``"channels_first"``; default the global one.
+
+    Shapes:
+        inputs: ``(batch, steps, channels)``, or ``(batch, channels, steps)``
+        outputs: ``(batch, output_size, channels)``, or ``(batch, channels, output_size)``
+
+    Raises:
+        TypeError: if ``output_size`` is neither an integer nor a tuple of them.
+        ValueError: if a size is not positive.
+
+    Example:
+        >>> torchkeras.layers.AdaptiveAveragePooling1D(4)(torch.ones(1, 6, 2)).shape
+        torch.Size([1, 4, 2])
+    """
+
+    rank = 1
+    _names = "tuple of 1 integer"
+    _pool = staticmethod(F.adaptive_avg_pool1d)
+
+
+class AdaptiveAveragePooling2D(_AdaptivePooling):
+    """Takes the mean of each of a given number of windows of images.
+
+    Window ``i`` of ``m`` along an axis of size ``n`` reaches from ``floor(i * n / m)`` to
+    ``ceil((i + 1) * n / m)``: windows may overlap and differ in width by one.
+
+    Args:
+        output_size: Number of windows, one number or one for each axis.
+        data_format: ``"channels_last"`` or ``"channels_first"``; default the global one.
+
+    Shapes:
+        inputs: ``(batch, height, width, channels)``, or ``(batch, channels, height, width)``
+        outputs: ``(batch, *output_size, channels)``, or the channels second
+
+    Raises:
+        TypeError: if ``output_size`` is neither an integer nor a tuple of them.
+        ValueError: if a size is not positive.
+
+    Example:
+        >>> torchkeras.layers.AdaptiveAveragePooling2D(4)(torch.ones(1, 6, 6, 2)).shape
+        torch.Size([1, 4, 4, 2])
+    """
+
+    rank = 2
+    _names = "(height, width) tuple"
+    _pool = staticmethod(F.adaptive_avg_pool2d)
+
+
+class AdaptiveAveragePooling3D(_AdaptivePooling):
+    """Takes the mean of each of a given number of windows of volumes.
+
+    Window ``i`` of ``m`` along an axis of size ``n`` reaches from ``floor(i * n / m)`` to
+    ``ceil((i + 1) * n / m)``: windows may overlap and differ in width by one.
+
+    Args:
+        output_size: Number of windows, one number or one for each axis.
+        data_format: ``"channels_last"`` or ``"channels_first"``; default the global one.
+
+    Shapes:
+        inputs: ``(batch, depth, height, width, channels)``, or the channels second
+        outputs: ``(batch, *output_size, channels)``, or the channels second
+
+    Raises:
+        TypeError: if ``output_size`` is neither an integer nor a tuple of them.
+        ValueError: if a size is not positive.
+
+    Example:
+        >>> torchkeras.layers.AdaptiveAveragePooling3D(4)(torch.ones(1, 6, 6, 6, 2)).shape
+        torch.Size([1, 4, 4, 4, 2])
+    """
+
+    rank = 3
+    _names = "(depth, height, width) tuple"
+    _pool = staticmethod(F.adaptive_avg_pool3d)
+
+
+class AdaptiveMaxPooling1D(_AdaptivePooling):
+    """Takes the largest value of each of a given number of windows of sequences.
+
+    Window ``i`` of ``m`` along an axis of size ``n`` reaches from ``floor(i * n / m)`` to
+    ``ceil((i + 1) * n / m)``: windows may overlap and differ in width by one.
+
+    Args:
+        output_size: Number of windows.
+        data_format: ``"channels_last"`` or ``"channels_first"``; default the global one.
+
+    Shapes:
+        inputs: ``(batch, steps, channels)``, or ``(batch, channels, steps)``
+        outputs: ``(batch, output_size, channels)``, or ``(batch, channels, output_size)``
+
+    Raises:
+        TypeError: if ``output_size`` is neither an integer nor a tuple of them.
+        ValueError: if a size is not positive.
+
+    Example:
+        >>> torchkeras.layers.AdaptiveMaxPooling1D(4)(torch.ones(1, 6, 2)).shape
+        torch.Size([1, 4, 2])
+    """
+
+    rank = 1
+    _names = "tuple of 1 integer"
+    _pool = staticmethod(F.adaptive_max_pool1d)
+
+
+class AdaptiveMaxPooling2D(_AdaptivePooling):
+    """Takes the largest value of each of a given number of windows of images.
+
+    Window ``i`` of ``m`` along an axis of size ``n`` reaches from ``floor(i * n / m)`` to
+    ``ceil((i + 1) * n / m)``: windows may overlap and differ in width by one.
+
+    Args:
+        output_size: Number of windows, one number or one for each axis.
+        data_format: ``"channels_last"`` or ``"channels_first"``; default the global one.
+
+    Shapes:
+        inputs: ``(batch, height, width, channels)``, or ``(batch, channels, height, width)``
+        outputs: ``(batch, *output_size, channels)``, or the channels second
+
+    Raises:
+        TypeError: if ``output_size`` is neither an integer nor a tuple of them.
+        ValueError: if a size is not positive.
+
+    Example:
+        >>> torchkeras.layers.AdaptiveMaxPooling2D(4)(torch.ones(1, 6, 6, 2)).shape
+        torch.Size([1, 4, 4, 2])
+    """
+
+    rank = 2
+    _names = "(height, width) tuple"
+    _pool = staticmethod(F.adaptive_max_pool2d)
+
+
+class AdaptiveMaxPooling3D(_AdaptivePooling):
+    """Takes the largest value of each of a given number of windows of volumes.
+
+    Window ``i`` of ``m`` along an axis of size ``n`` reaches from ``floor(i * n / m)`` to
+    ``ceil((i + 1) * n / m)``: windows may overlap and differ in width by one.
+
+    Args:
+        output_size: Number of windows, one number or one for each axis.
+        data_format: ``"channels_last"`` or ``"channels_first"``; default the global one.
+
+    Shapes:
+        inputs: ``(batch, depth, height, width, channels)``, or the channels second
+        outputs: ``(batch, *output_size, channels)``, or the channels second
+
+    Raises:
+        TypeError: if ``output_size`` is neither an integer nor a tuple of them.
+        ValueError: if a size is not positive.
+
+    Example:
+        >>> torchkeras.layers.AdaptiveMaxPooling3D(4)(torch.ones(1, 6, 6, 6, 2)).shape
+        torch.Size([1, 4, 4, 4, 2])
+    """
+
+    rank = 3
+    _names = "(depth, height, width) tuple"
+    _pool = staticmethod(F.adaptive_max_pool3d)

@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from torchkeras import _checks, regularizers
+from torchkeras import _checks, config, regularizers
 from torchkeras.layers._input_spec import InputSpec
 from torchkeras.layers._layer import Layer
 from torchkeras.random import SeedGenerator, dropout, normal
@@ -27,7 +27,26 @@ class _Random(Layer):
         return input_shape
 
 
-class Dropout(_Random):
+class _Dropping(_Random):
+    """Base of the layers that drop values, or slices of them, at a rate."""
+
+    def __init__(self, rate, noise_shape=None, seed=None, **kwargs):
+        super().__init__(seed=seed, **kwargs)
+        self.rate = _checks.fraction("rate", rate)
+        if noise_shape is not None:
+            noise_shape = _checked_noise_shape(noise_shape)
+        self.noise_shape = noise_shape
+
+    def _noise_shape(self, inputs):
+        if self.noise_shape is None:
+            return None
+        return tuple(n if m is None else m for m, n in zip(self.noise_shape, inputs.shape))
+
+    def extra_repr(self):
+        return f"rate={self.rate}"
+
+
+class Dropout(_Dropping):
     """Sets values to 0 at random and scales the others by ``1 / (1 - rate)``, in training.
 
     Args:
@@ -48,13 +67,6 @@ class Dropout(_Random):
         tensor([1., 1., 1., 1.])
     """
 
-    def __init__(self, rate, noise_shape=None, seed=None, **kwargs):
-        super().__init__(seed=seed, **kwargs)
-        self.rate = _checks.fraction("rate", rate)
-        if noise_shape is not None:
-            noise_shape = _checked_noise_shape(noise_shape)
-        self.noise_shape = noise_shape
-
     def call(self, inputs, training=False):
         if not training or self.rate == 0:
             return inputs
@@ -62,14 +74,6 @@ class Dropout(_Random):
         if noise_shape is None and self._stream is None:
             return F.dropout(inputs, self.rate, True)
         return dropout(inputs, self.rate, noise_shape=noise_shape, seed=self._stream)
-
-    def _noise_shape(self, inputs):
-        if self.noise_shape is None:
-            return None
-        return tuple(n if m is None else m for m, n in zip(self.noise_shape, inputs.shape))
-
-    def extra_repr(self):
-        return f"rate={self.rate}"
 
 
 def _checked_noise_shape(noise_shape):
@@ -135,6 +139,115 @@ class SpatialDropout1D(_SpatialDropout):
 
     def __init__(self, rate, seed=None, name=None, dtype=None):
         super().__init__(rate, seed=seed, name=name, dtype=dtype)
+
+
+class _SpatialDropoutOfFormat(_SpatialDropout):
+    """Base of the spatial dropout layers that know where the channels stand."""
+
+    def __init__(self, rate, data_format=None, seed=None, name=None, dtype=None):
+        data_format = config.standardize_data_format(data_format)
+        super().__init__(rate, seed=seed, name=name, dtype=dtype, data_format=data_format)
+
+    def get_config(self):
+        return {**super().get_config(), "data_format": self.data_format}
+
+
+class SpatialDropout2D(_SpatialDropoutOfFormat):
+    """Drops whole channels of images in training.
+
+    Args:
+        rate: Fraction of the channels set to 0.
+        data_format: ``"channels_last"`` or ``"channels_first"``; default the global one.
+        seed: Integer for a repeatable stream of masks.
+
+    Shapes:
+        inputs: ``(batch, height, width, channels)``, or ``(batch, channels, height, width)``
+        outputs: the same
+
+    Raises:
+        ValueError: if ``rate`` is not from 0 to 1.
+
+    Paper: Tompson et al. 2014, https://arxiv.org/abs/1411.4280
+
+    Example:
+        >>> layer = torchkeras.layers.SpatialDropout2D(0.5, seed=1)
+        >>> layer(torch.ones(1, 3, 3, 2), training=True).shape
+        torch.Size([1, 3, 3, 2])
+    """
+
+    rank = 2
+
+
+class SpatialDropout3D(_SpatialDropoutOfFormat):
+    """Drops whole channels of volumes in training.
+
+    Args:
+        rate: Fraction of the channels set to 0.
+        data_format: ``"channels_last"`` or ``"channels_first"``; default the global one.
+        seed: Integer for a repeatable stream of masks.
+
+    Shapes:
+        inputs: ``(batch, depth, height, width, channels)``, or the channels second
+        outputs: the same
+
+    Raises:
+        ValueError: if ``rate`` is not from 0 to 1.
+
+    Paper: Tompson et al. 2014, https://arxiv.org/abs/1411.4280
+
+    Example:
+        >>> layer = torchkeras.layers.SpatialDropout3D(0.5, seed=1)
+        >>> layer(torch.ones(1, 3, 3, 3, 2), training=True).shape
+        torch.Size([1, 3, 3, 3, 2])
+    """
+
+    rank = 3
+
+
+# What `selu` tends to far below zero.
+_SATURATED = -1.7580993408473766
+
+
+class AlphaDropout(_Dropping):
+    """Sets values to the limit of `selu` at random, and keeps mean and variance, in training.
+
+    With ``d`` that limit: ``a * x + b`` for the kept values and ``a * d + b`` for the dropped,
+    where ``a = ((1 - rate) * (1 + rate * d ** 2)) ** -0.5`` and ``b = -a * rate * d``.
+
+    Args:
+        rate: Fraction of the values that are dropped.
+        noise_shape: Shape of the random mask, ``None`` for an axis as in the inputs, 1 for an
+            axis along which whole slices are dropped.
+        seed: Integer for a repeatable stream of masks.
+
+    Shapes:
+        inputs: any
+        outputs: the same
+
+    Raises:
+        ValueError: if ``rate`` is not from 0 to 1, or ``noise_shape`` is no sequence.
+
+    Paper: Klambauer et al. 2017, https://arxiv.org/abs/1706.02515
+
+    Example:
+        >>> torchkeras.layers.AlphaDropout(0.5)(torch.ones(2))
+        tensor([1., 1.])
+    """
+
+    def call(self, inputs, training=False):
+        rate, d = self.rate, _SATURATED
+        if not training or rate == 0:
+            return inputs
+        noise_shape = self._noise_shape(inputs)
+        if noise_shape is None and self._stream is None:
+            return F.alpha_dropout(inputs, rate, True)
+        if rate == 1:  # the limit of the formula
+            return torch.zeros_like(inputs)
+        ones = torch.ones(noise_shape or inputs.shape, dtype=inputs.dtype, device=inputs.device)
+        kept = dropout(ones, rate, seed=self._stream) > 0
+        a = ((1 - rate) * (1 + rate * d**2)) ** -0.5
+        b = -a * rate * d
+        return torch.where(kept, a * inputs + b, a * d + b)
 
 
 class GaussianNoise(_Random):

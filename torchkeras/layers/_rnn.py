@@ -162,15 +162,15 @@ class RNN(Layer):
         """Outputs of all steps, the last output, and the final states."""
         return self._loop(sequences, states, mask, training)
 
-    def _loop(self, sequences, states, mask, training):
-        """The cell, step by step: any cell, any mask."""
+    def _loop(self, sequences, states, mask, training, step=None):
+        """The cell, step by step: any cell, any mask; or ``step``, called in its place."""
         outputs = []
-        cell = self.cell
-        extra = {"training": training} if _takes_training(cell) else {}
+        extra = {"training": training} if step or _takes_training(self.cell) else {}
+        step = step or self.cell
         previous = None
         masks = None if mask is None else mask.bool().unbind(1)
         for t, x in enumerate(sequences.unbind(1)):
-            output, new = cell(x, states, **extra)
+            output, new = step(x, states, **extra)
             new = list(new) if isinstance(new, (list, tuple)) else [new]
             if masks is not None:
                 keep = masks[t]
@@ -350,8 +350,9 @@ class _FusedRNN(RNN):
     """
 
     _cell_class: type
-    # What the cell takes of the layer's arguments.
+    # What the cell takes of the layer's arguments, and what `RNN` takes.
     _cell_arguments: tuple
+    _rnn_arguments = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll")
 
     def __init__(self, cell_arguments, rnn_arguments, activity_regularizer=None, **kwargs):
         shared = {k: kwargs[k] for k in ("dtype", "trainable") if k in kwargs}
@@ -374,8 +375,8 @@ class _FusedRNN(RNN):
 
     def _split(self, given):
         """The constructor's arguments: the cell's, and those of `RNN`."""
-        flags = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll")
-        return [{name: given[name] for name in names} for names in (self._cell_arguments, flags)]
+        each = (self._cell_arguments, self._rnn_arguments)
+        return [{name: given[name] for name in names} for names in each]
 
     def _can_fuse(self):
         cell = self.cell

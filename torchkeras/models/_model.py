@@ -43,6 +43,8 @@ class Model(Trainer, Layer):
     """
 
     _never_fast = True
+    # Whether inputs must have the very sizes of the symbols the graph begins with.
+    _fixed_sizes = True
     _graph: Any = None
     input_names: list
     output_names: list
@@ -260,8 +262,9 @@ class Model(Trainer, Layer):
                     flat[i] = _call._keep_mask(x, x.squeeze(-1))
                 elif x.ndim == rank - 1 and tail[-1] == 1:
                     flat[i] = _call._keep_mask(x, x.unsqueeze(-1))
-                elif x.ndim != rank or any(
-                    t is not None and t != s for t, s in zip(tail, x.shape[1:])
+                elif x.ndim != rank or (
+                    self._fixed_sizes
+                    and any(t is not None and t != s for t, s in zip(tail, x.shape[1:]))
                 ):
                     check(tree.flatten(self.input_spec), flat, self.name)
         return flat

@@ -31,6 +31,8 @@ class Sequential(Model):
         (None, 2)
     """
 
+    # As in Keras, only the layers say which sizes they cannot take.
+    _fixed_sizes = False
     _chain: list
 
     def __new__(cls, *args, **kwargs):
