@@ -7,6 +7,7 @@ import itertools
 
 from tests.layers.case import Args, Case, Of, product, windows
 from tests.layers.cases_attention import ATTENTION
+from tests.layers.cases_normalization import MORE_NORMALIZATION
 
 # --- core ------------------------------------------------------------------------------
 
@@ -720,5 +721,6 @@ CASES = [
     *MERGING,
     *RECURRENT,
     *WRAPPERS,
+    *MORE_NORMALIZATION,
     *ATTENTION,
 ]

@@ -33,7 +33,13 @@ from torchkeras.layers._merging import (
     multiply,
     subtract,
 )
-from torchkeras.layers._normalization import BatchNormalization, LayerNormalization
+from torchkeras.layers._normalization import (
+    BatchNormalization,
+    GroupNormalization,
+    LayerNormalization,
+    RMSNormalization,
+    UnitNormalization,
+)
 from torchkeras.layers._pooling import (
     AveragePooling1D,
     AveragePooling2D,
@@ -57,6 +63,7 @@ from torchkeras.layers._regularization import (
 )
 from torchkeras.layers._reshaping import Flatten, Permute, RepeatVector, Reshape
 from torchkeras.layers._rnn import GRU, LSTM, RNN, SimpleRNN, StackedRNNCells
+from torchkeras.layers._spectral import SpectralNormalization
 from torchkeras.layers._torch_module import TorchModuleWrapper
 from torchkeras.layers._wrappers import Bidirectional, TimeDistributed, Wrapper
 
@@ -120,6 +127,7 @@ __all__ = [
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
+    "GroupNormalization",
     "Identity",
     "Input",
     "InputLayer",
@@ -142,6 +150,7 @@ __all__ = [
     "Multiply",
     "PReLU",
     "Permute",
+    "RMSNormalization",
     "RNN",
     "ReLU",
     "RepeatVector",
@@ -150,10 +159,12 @@ __all__ = [
     "SimpleRNNCell",
     "Softmax",
     "SpatialDropout1D",
+    "SpectralNormalization",
     "StackedRNNCells",
     "Subtract",
     "TimeDistributed",
     "TorchModuleWrapper",
+    "UnitNormalization",
     "Wrapper",
     "add",
     "average",
