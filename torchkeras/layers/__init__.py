@@ -8,6 +8,7 @@ from torchkeras.layers._activations import (
     ReLU,
     Softmax,
 )
+from torchkeras.layers._attention import AdditiveAttention, Attention
 from torchkeras.layers._cells import GRUCell, LSTMCell, SimpleRNNCell
 from torchkeras.layers._conv import Conv1D, Conv2D, Conv3D
 from torchkeras.layers._core import Dense, Embedding, Identity, Lambda, Masking
@@ -33,6 +34,7 @@ from torchkeras.layers._merging import (
     multiply,
     subtract,
 )
+from torchkeras.layers._multi_head import GroupedQueryAttention, MultiHeadAttention
 from torchkeras.layers._normalization import (
     BatchNormalization,
     GroupNormalization,
@@ -71,6 +73,7 @@ from torchkeras.layers._wrappers import Bidirectional, TimeDistributed, Wrapper
 Convolution1D = Conv1D
 Convolution2D = Conv2D
 Convolution3D = Conv3D
+GroupQueryAttention = GroupedQueryAttention
 AvgPool1D = AveragePooling1D
 AvgPool2D = AveragePooling2D
 AvgPool3D = AveragePooling3D
@@ -88,6 +91,8 @@ __all__ = [
     "Activation",
     "ActivityRegularization",
     "Add",
+    "AdditiveAttention",
+    "Attention",
     "Average",
     "AveragePooling1D",
     "AveragePooling2D",
@@ -128,6 +133,8 @@ __all__ = [
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
     "GroupNormalization",
+    "GroupQueryAttention",
+    "GroupedQueryAttention",
     "Identity",
     "Input",
     "InputLayer",
@@ -147,6 +154,7 @@ __all__ = [
     "MaxPooling3D",
     "Maximum",
     "Minimum",
+    "MultiHeadAttention",
     "Multiply",
     "PReLU",
     "Permute",

@@ -274,7 +274,7 @@ class BatchNormalization(_Normalization):
     @torch.no_grad()
     def _corrections(self, mean, variance):
         """``r`` and ``d`` of batch renormalization; the moving statistics follow the batch."""
-        limits = self.renorm_clipping
+        limits: Any = self.renorm_clipping
         stddev = (variance + self.epsilon).sqrt()
         r = (stddev / self.renorm_stddev).clamp(limits.get("rmin", 0.0), limits.get("rmax"))
         d = (mean - self.renorm_mean) / self.renorm_stddev
