@@ -607,10 +607,14 @@ class GroupNormalization(_Normalization):
         ):
             x = self._normalize_channels_last(inputs, gamma, beta)
             return x.to(self._compute_torch_dtype)
-        x = inputs.movedim(self._axis, 1)
-        # Of rank 3 it cannot be taken for the channels_last format.
-        y = F.group_norm(x.flatten(2) if x.ndim > 3 else x, self._groups, gamma, beta, self.epsilon)
-        return y.to(self._compute_torch_dtype).reshape(x.shape).movedim(1, self._axis)
+        x = inputs if self._axis == 1 else inputs.movedim(self._axis, 1)
+        shape = x.shape
+        if len(shape) > 3:  # of rank 3 it cannot be taken for the channels_last format
+            x = x.flatten(2)
+        x = F.group_norm(x, self._groups, gamma, beta, self.epsilon).to(self._compute_torch_dtype)
+        if len(shape) > 3:
+            x = x.reshape(shape)
+        return x if self._axis == 1 else x.movedim(1, self._axis)
 
     def _normalize_channels_last(self, inputs, gamma, beta):
         """Without a copy into another format, which takes longer than the rest.
