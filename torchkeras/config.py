@@ -4,15 +4,18 @@ from typing import Any
 
 __all__ = [
     "backend",
+    "disable_flash_attention",
     "disable_interactive_logging",
     "disable_traceback_filtering",
     "dtype_policy",
+    "enable_flash_attention",
     "enable_interactive_logging",
     "enable_traceback_filtering",
     "enable_unsafe_deserialization",
     "epsilon",
     "floatx",
     "image_data_format",
+    "is_flash_attention_enabled",
     "is_interactive_logging_enabled",
     "is_traceback_filtering_enabled",
     "max_epochs",
@@ -32,6 +35,7 @@ _image_data_format = "channels_last"
 _interactive_logging = True
 _traceback_filtering = True
 _unsafe_deserialization = False
+_flash_attention: Any = None
 _max_epochs = None
 _max_steps_per_epoch = None
 _dtype_policy: Any = None
@@ -169,6 +173,23 @@ def enable_unsafe_deserialization():
 def is_unsafe_deserialization_enabled():
     """Whether files may carry Python code."""
     return _unsafe_deserialization
+
+
+def enable_flash_attention():
+    """Lets new attention layers take the flash kernel where it can be had: the default."""
+    global _flash_attention
+    _flash_attention = None
+
+
+def disable_flash_attention():
+    """Keeps new attention layers from taking the flash kernel, unless they are told to."""
+    global _flash_attention
+    _flash_attention = False
+
+
+def is_flash_attention_enabled():
+    """``False`` after `disable_flash_attention`, else ``None``: where it can be had."""
+    return _flash_attention
 
 
 def set_max_epochs(max_epochs):

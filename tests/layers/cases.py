@@ -8,6 +8,7 @@ import itertools
 from tests.layers.case import Args, Case, Of, product, windows
 from tests.layers.cases_attention import ATTENTION
 from tests.layers.cases_conv import CONV
+from tests.layers.cases_normalization import MORE_NORMALIZATION
 
 # --- core ------------------------------------------------------------------------------
 
@@ -732,6 +733,7 @@ CASES = [
     *MERGING,
     *RECURRENT,
     *WRAPPERS,
+    *MORE_NORMALIZATION,
     *ATTENTION,
     *CONV,
 ]

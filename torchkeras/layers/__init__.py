@@ -8,6 +8,7 @@ from torchkeras.layers._activations import (
     ReLU,
     Softmax,
 )
+from torchkeras.layers._attention import AdditiveAttention, Attention
 from torchkeras.layers._cells import GRUCell, LSTMCell, SimpleRNNCell
 from torchkeras.layers._conv import Conv1D, Conv2D, Conv3D
 from torchkeras.layers._conv_lstm import (
@@ -43,7 +44,14 @@ from torchkeras.layers._merging import (
     multiply,
     subtract,
 )
-from torchkeras.layers._normalization import BatchNormalization, LayerNormalization
+from torchkeras.layers._multi_head import GroupedQueryAttention, MultiHeadAttention
+from torchkeras.layers._normalization import (
+    BatchNormalization,
+    GroupNormalization,
+    LayerNormalization,
+    RMSNormalization,
+    UnitNormalization,
+)
 from torchkeras.layers._pooling import (
     AdaptiveAveragePooling1D,
     AdaptiveAveragePooling2D,
@@ -96,6 +104,7 @@ from torchkeras.layers._separable import (
     SeparableConv1D,
     SeparableConv2D,
 )
+from torchkeras.layers._spectral import SpectralNormalization
 from torchkeras.layers._torch_module import TorchModuleWrapper
 from torchkeras.layers._wrappers import Bidirectional, TimeDistributed, Wrapper
 
@@ -103,6 +112,7 @@ from torchkeras.layers._wrappers import Bidirectional, TimeDistributed, Wrapper
 Convolution1D = Conv1D
 Convolution2D = Conv2D
 Convolution3D = Conv3D
+GroupQueryAttention = GroupedQueryAttention
 AvgPool1D = AveragePooling1D
 AvgPool2D = AveragePooling2D
 AvgPool3D = AveragePooling3D
@@ -132,6 +142,8 @@ __all__ = [
     "AdaptiveMaxPooling3D",
     "Add",
     "AlphaDropout",
+    "AdditiveAttention",
+    "Attention",
     "Average",
     "AveragePooling1D",
     "AveragePooling2D",
@@ -185,6 +197,9 @@ __all__ = [
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
+    "GroupNormalization",
+    "GroupQueryAttention",
+    "GroupedQueryAttention",
     "Identity",
     "Input",
     "InputLayer",
@@ -204,9 +219,11 @@ __all__ = [
     "MaxPooling3D",
     "Maximum",
     "Minimum",
+    "MultiHeadAttention",
     "Multiply",
     "PReLU",
     "Permute",
+    "RMSNormalization",
     "RNN",
     "ReLU",
     "RepeatVector",
@@ -222,6 +239,7 @@ __all__ = [
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
+    "SpectralNormalization",
     "StackedRNNCells",
     "Subtract",
     "TimeDistributed",
@@ -229,6 +247,7 @@ __all__ = [
     "UpSampling1D",
     "UpSampling2D",
     "UpSampling3D",
+    "UnitNormalization",
     "Wrapper",
     "ZeroPadding1D",
     "ZeroPadding2D",

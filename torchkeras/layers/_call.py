@@ -112,7 +112,7 @@ def call_layer(layer, args, kwargs):
         place = sig.positional.index("training") if "training" in sig.positional else len(args)
         if len(args) <= place:
             kwargs = {**kwargs, "training": training}
-    maskless = plain and len(args) == 1 and getattr(first, "_keras_mask", None) is None
+    maskless = plain and all(getattr(x, "_keras_mask", None) is None for x in args)
     if not maskless and (sig.has_mask or sig.masks):
         kwargs = _with_masks(sig, args, kwargs)
 
