@@ -47,6 +47,13 @@ from torchkeras.layers._pooling import (
     MaxPooling2D,
     MaxPooling3D,
 )
+from torchkeras.layers._preprocessing._category import CategoryEncoding
+from torchkeras.layers._preprocessing._discretization import Discretization
+from torchkeras.layers._preprocessing._hashing import HashedCrossing, Hashing
+from torchkeras.layers._preprocessing._lookup import IntegerLookup, StringLookup
+from torchkeras.layers._preprocessing._normalization import Normalization, Rescaling
+from torchkeras.layers._preprocessing._pipeline import Pipeline
+from torchkeras.layers._preprocessing._text import TextVectorization
 from torchkeras.layers._regularization import (
     ActivityRegularization,
     Dropout,
@@ -89,6 +96,7 @@ __all__ = [
     "AvgPool3D",
     "BatchNormalization",
     "Bidirectional",
+    "CategoryEncoding",
     "Concatenate",
     "Conv1D",
     "Conv2D",
@@ -97,6 +105,7 @@ __all__ = [
     "Convolution2D",
     "Convolution3D",
     "Dense",
+    "Discretization",
     "Dot",
     "Dropout",
     "ELU",
@@ -118,10 +127,13 @@ __all__ = [
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
+    "HashedCrossing",
+    "Hashing",
     "Identity",
     "Input",
     "InputLayer",
     "InputSpec",
+    "IntegerLookup",
     "LSTM",
     "LSTMCell",
     "Lambda",
@@ -138,18 +150,23 @@ __all__ = [
     "Maximum",
     "Minimum",
     "Multiply",
+    "Normalization",
     "PReLU",
     "Permute",
+    "Pipeline",
     "RNN",
     "ReLU",
     "RepeatVector",
+    "Rescaling",
     "Reshape",
     "SimpleRNN",
     "SimpleRNNCell",
     "Softmax",
     "SpatialDropout1D",
     "StackedRNNCells",
+    "StringLookup",
     "Subtract",
+    "TextVectorization",
     "TimeDistributed",
     "TorchModuleWrapper",
     "Wrapper",

@@ -179,6 +179,8 @@ class Embedding(Layer):
         torch.Size([1, 3, 4])
     """
 
+    _symbol_dtype = "int32"
+
     def __init__(
         self,
         input_dim,

@@ -42,6 +42,7 @@ class Model(Trainer, Layer):
     """
 
     _never_fast = True
+    _takes_text = True
     _graph: Any = None
     input_names: list
     output_names: list
@@ -83,7 +84,7 @@ class Model(Trainer, Layer):
         self._set_plain(
             input_names=names,
             output_names=_output_names(graph),
-            _input_dtypes=[_dtypes.torch_dtype(s.dtype) for s in graph.flat_inputs],
+            _input_dtypes=[_dtypes.TORCH.get(s.dtype) for s in graph.flat_inputs],
             _input_tails=[s.shape[1:] for s in graph.flat_inputs],
             _one_input=isinstance(inputs, KerasTensor),
             _one_output=isinstance(outputs, KerasTensor),
@@ -249,16 +250,17 @@ class Model(Trainer, Layer):
                 if not self._graph.flat_inputs[i]._keras_history.operation.optional:
                     check(tree.flatten(self.input_spec), flat, self.name)
                 continue
-            if x.__class__ is not torch.Tensor and not isinstance(x, torch.Tensor):
+            text = dtype is None and _dtypes.is_text(x)
+            if not text and x.__class__ is not torch.Tensor and not isinstance(x, torch.Tensor):
                 continue
-            if x.dtype is not dtype:
+            if dtype is not None and x.dtype is not dtype:
                 x = flat[i] = _call._keep_mask(x, x.to(dtype))
             if x.shape[1:] != tail:
                 rank = len(tail) + 1
                 if x.ndim == rank + 1 and x.shape[-1] == 1:
-                    flat[i] = _call._keep_mask(x, x.squeeze(-1))
+                    flat[i] = _call._keep_mask(x, x[..., 0])
                 elif x.ndim == rank - 1 and tail[-1] == 1:
-                    flat[i] = _call._keep_mask(x, x.unsqueeze(-1))
+                    flat[i] = _call._keep_mask(x, x[..., None])
                 elif x.ndim != rank or any(
                     t is not None and t != s for t, s in zip(tail, x.shape[1:])
                 ):
