@@ -47,6 +47,7 @@ from torchkeras.layers._pooling import (
     MaxPooling2D,
     MaxPooling3D,
 )
+from torchkeras.layers._preprocessing._audio import MelSpectrogram, STFTSpectrogram
 from torchkeras.layers._preprocessing._category import CategoryEncoding
 from torchkeras.layers._preprocessing._discretization import Discretization
 from torchkeras.layers._preprocessing._hashing import HashedCrossing, Hashing
@@ -148,6 +149,7 @@ __all__ = [
     "MaxPooling2D",
     "MaxPooling3D",
     "Maximum",
+    "MelSpectrogram",
     "Minimum",
     "Multiply",
     "Normalization",
@@ -159,6 +161,7 @@ __all__ = [
     "RepeatVector",
     "Rescaling",
     "Reshape",
+    "STFTSpectrogram",
     "SimpleRNN",
     "SimpleRNNCell",
     "Softmax",

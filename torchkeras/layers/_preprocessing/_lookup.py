@@ -338,12 +338,6 @@ class _Lookup(TextLayer):
 
     # --- files --------------------------------------------------------------------
 
-    def save_own_variables(self, store):
-        """The vocabulary is no variable: `save_assets` writes it."""
-
-    def load_own_variables(self, store):
-        """The vocabulary is no variable: `load_assets` reads it."""
-
     def save_assets(self, dir_path):
         """Writes the vocabulary into a folder, unless the config holds it."""
         if self.input_vocabulary is not None or not self._terms:

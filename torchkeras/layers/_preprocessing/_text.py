@@ -237,12 +237,6 @@ class TextVectorization(TextLayer):
         """Forgets the counts; the vocabulary stays until `finalize_state`."""
         self._lookup.reset_state()
 
-    def save_own_variables(self, store):
-        """The vocabulary is no variable: `save_assets` writes it."""
-
-    def load_own_variables(self, store):
-        """The vocabulary is no variable: `load_assets` reads it."""
-
     def save_assets(self, dir_path):
         """Writes the vocabulary into a folder, unless the config holds it."""
         self._lookup.save_assets(dir_path)
