@@ -294,46 +294,40 @@ class _Lookup(TextLayer):
         self._count(tokens, np.full(rows, length))
 
     def _tokens(self, data) -> tuple:
-        """The tokens of an array as a flat list of what is counted, and its shape."""
+        """The tokens of an array, flat, and its shape."""
         raise NotImplementedError
 
     def _count(self, tokens, lengths):
         """Counts tokens, given flat with the number of them in each document."""
-        self._counts.update(tokens)
-        if self.output_mode == "tf_idf":
-            self._documents += len(lengths)
-            tokens = iter(tokens)
-            for n in lengths.tolist():
-                self._within.update(set(itertools.islice(tokens, n)))
+        raise NotImplementedError
+
+    def _ranked(self) -> tuple:
+        """The tokens as an array, the first the best, and how many documents each is in."""
+        raise NotImplementedError
 
     def finalize_state(self):
         """Makes the vocabulary out of the counts."""
-        if self._static or not self._counts:
+        if self._static or not len(self._counts):
             return
-        counts = self._counts
-        order = sorted(counts, reverse=True)
-        order.sort(key=counts.__getitem__, reverse=True)  # stable, so ties stay descending
-        reserved = {self._counted(t) for t in (self.mask_token, self.oov_token) if t is not None}
-        order = [t for t in order if t not in reserved]
-        if self.max_tokens is not None:
-            order = order[: max(self.max_tokens - len(self._specials()), 0)]
+        terms, within = self._ranked()
+        kept = np.ones(len(terms), bool)
+        for token in (self.mask_token, self.oov_token):
+            if token is not None:
+                kept &= terms != token
+        most = None if self.max_tokens is None else self.max_tokens - len(self._specials())
+        kept = np.flatnonzero(kept)[: most if most is None else max(most, 0)]
         idf = None
         if self.output_mode == "tf_idf":
-            within = np.array([self._within[t] for t in order], dtype="float32")
-            idf = np.log1p(np.float32(self._documents) / (1 + within))
+            idf = np.log1p(np.float32(self._documents) / (1 + within[kept].astype("float32")))
             outside = idf.mean() if len(idf) else 0.0
             idf = np.concatenate([np.full(len(self._specials()), outside), idf])
-        self._set_terms(self._as_terms(order), idf)
+        self._set_terms(terms[kept].tolist(), idf)
         self.reset_state()
-
-    def _counted(self, token):
-        """A token as it is counted."""
-        return token
 
     def reset_state(self):
         """Forgets the counts; the vocabulary stays until `finalize_state`."""
-        self._counts = collections.Counter()
-        self._within = collections.Counter()
+        self._counts: Any = ()
+        self._within: Any = ()
         self._documents = 0
 
     # --- files --------------------------------------------------------------------
@@ -509,10 +503,30 @@ class StringLookup(_Lookup):
         )
 
     def _tokens(self, data):
-        return _strings.as_bytes(data, self.encoding)
+        return _strings.flat(data, self.encoding)
 
-    def _counted(self, token):
-        return token.encode(self.encoding)
+    def _count(self, tokens, lengths):
+        self._counts = self._counts or collections.Counter()
+        self._add(self._counts, collections.Counter(tokens))
+        if self.output_mode == "tf_idf":
+            self._documents += len(lengths)
+            self._within = self._within or collections.Counter()
+            rest, within = iter(tokens), collections.Counter()
+            for n in lengths.tolist():
+                within.update(set(itertools.islice(rest, n)))
+            self._add(self._within, within)
+
+    def _add(self, counter, new):
+        if new and isinstance(next(iter(new)), bytes):
+            new = {token.decode(self.encoding): times for token, times in new.items()}
+        counter.update(new)
+
+    def _ranked(self):
+        counts = self._counts
+        order = sorted(counts, reverse=True)
+        order.sort(key=counts.__getitem__, reverse=True)  # stable: ties stay descending
+        within = [self._within[t] for t in order] if self._within else ()
+        return np.array(order, dtype=object), np.array(within)
 
     def _as_terms(self, values):
         for value in values:
@@ -524,18 +538,22 @@ class StringLookup(_Lookup):
         return [v.decode(self.encoding) if isinstance(v, bytes) else str(v) for v in values]
 
     def _index_terms(self, first):
-        tokens = [t.encode(self.encoding) for t in self._terms]
-        self._table = dict(zip(tokens, range(first, first + len(tokens))))
+        table = dict(zip(self._terms, range(first, first + len(self._terms))))
         if self.mask_token is not None:
-            masked = 0 if self.output_mode == "int" else -1
-            self._table[self.mask_token.encode(self.encoding)] = masked
+            table[self.mask_token] = 0 if self.output_mode == "int" else -1
+        # One for each kind of strings that may come, which need not be converted then.
+        self._tables = {
+            str: table,
+            bytes: {t.encode(self.encoding): place for t, place in table.items()},
+        }
         if self.invert:
             self._strings = np.array([*self._specials(), *self._terms, self.oov_token], object)
 
     def _places(self, tokens):
-        """The places of a flat list of bytes, as an array."""
+        """The places of a flat list of strings, as an array."""
         self._need_vocabulary()
-        found = map(self._table.get, tokens, itertools.repeat(_MISSING))
+        table = self._tables[bytes if tokens and isinstance(tokens[0], bytes) else str]
+        found = map(table.get, tokens, itertools.repeat(_MISSING))
         places = np.fromiter(found, np.int64, len(tokens))
         missing = np.flatnonzero(places == _MISSING)
         if len(missing):
@@ -544,7 +562,8 @@ class StringLookup(_Lookup):
                 self._refuse_missing()
             oov: Any = 0
             if number > 1:
-                oov = _strings.hashed([tokens[i] for i in missing], number, self.salt)
+                outside = _strings.encoded([tokens[i] for i in missing], self.encoding)
+                oov = _strings.hashed(outside, number, self.salt)
             places[missing] = oov + (len(self._specials()) - number)
         return places
 
@@ -557,7 +576,7 @@ class StringLookup(_Lookup):
             outside = (places < 0) | (places >= self.vocabulary_size())
             # A list, as of Keras on torch.
             return self._strings[np.where(outside, len(self._strings) - 1, places)].tolist()
-        tokens, shape = _strings.as_bytes(inputs, self.encoding)
+        tokens, shape = _strings.flat(inputs, self.encoding)
         return self._encoded(self._to_tensor(self._places(tokens).reshape(shape)))
 
     def compute_output_spec(self, inputs):
@@ -670,17 +689,21 @@ class IntegerLookup(_Lookup):
         array = data.detach().cpu().numpy() if isinstance(data, torch.Tensor) else np.asarray(data)
         if array.dtype.kind not in "iub":
             raise TypeError(f"Expected integers. Received: an array of dtype {array.dtype}")
-        # Counted here, where it is fast; the counter adds the batches up.
         return array.astype(np.int64).ravel(), array.shape
 
     def _count(self, tokens, lengths):
-        values, counts = np.unique(tokens, return_counts=True)
-        self._counts.update(dict(zip(values.tolist(), counts.tolist())))
+        self._counts = _added(self._counts, tokens)
         if self.output_mode == "tf_idf":
             self._documents += len(lengths)
             documents = np.repeat(np.arange(len(lengths)), lengths)
             pairs = np.unique(np.stack([documents, tokens]), axis=1)
-            self._within.update(pairs[1].tolist())
+            self._within = _added(self._within, pairs[1])
+
+    def _ranked(self):
+        values, counts = self._counts
+        order = np.lexsort((values, counts))[::-1]
+        within = self._within[1][order] if self._documents else values
+        return values[order], within
 
     def _as_terms(self, values):
         return [int(v) for v in values]
@@ -727,3 +750,14 @@ class IntegerLookup(_Lookup):
         return self._encoded(
             torch.where(found, self._key_places[at], oov + (len(self._specials()) - number))
         )
+
+
+def _added(counts, new):
+    """Sorted integers with how often each came, and some more."""
+    values, times = np.unique(new, return_counts=True)
+    if not len(counts):
+        return values, times
+    merged, places = np.unique(np.concatenate([counts[0], values]), return_inverse=True)
+    total = np.zeros(len(merged), np.int64)
+    np.add.at(total, places, np.concatenate([counts[1], times]))
+    return merged, total

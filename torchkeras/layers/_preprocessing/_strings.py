@@ -10,8 +10,10 @@ from torchkeras import _dtypes
 # --- text ------------------------------------------------------------------------------
 
 
-def as_bytes(value, encoding="utf-8"):
-    """The strings of an array or nested list as a flat list of bytes, and the array's shape.
+def flat(value, encoding="utf-8"):
+    """The strings of an array or nested list in a flat list, and the array's shape.
+
+    The list holds ``str`` only, or ``bytes`` only: as they came where they are all of one kind.
 
     Raises:
         TypeError: if a value is no string.
@@ -26,12 +28,10 @@ def as_bytes(value, encoding="utf-8"):
         value = np.asarray(value, dtype=None if hasattr(value, "dtype") else object)
     if value.dtype.kind not in "USOT":
         raise TypeError(f"Expected strings. Received: an array of dtype {value.dtype}")
-    flat = value.ravel().tolist()
-    kinds = set(map(type, flat))
-    if kinds <= {str}:
-        return list(map(str.encode, flat, itertools.repeat(encoding))), value.shape
-    if kinds <= {bytes}:
-        return flat, value.shape
+    values = value.ravel().tolist()
+    kinds = {value.dtype.type} if value.dtype.kind in "US" else set(map(type, values))
+    if kinds <= {str, np.str_} or kinds <= {bytes, np.bytes_}:
+        return values, value.shape
     for kind in kinds:
         if not issubclass(kind, (str, bytes)):
             if kind in (list, tuple, np.ndarray):
@@ -40,7 +40,24 @@ def as_bytes(value, encoding="utf-8"):
                     "them, or call the layer on one list at a time."
                 )
             raise TypeError(f"Expected strings. Received: a value of type {kind.__name__}")
-    return [s if isinstance(s, bytes) else s.encode(encoding) for s in flat], value.shape
+    return [s if isinstance(s, bytes) else s.encode(encoding) for s in values], value.shape
+
+
+def as_bytes(value, encoding="utf-8"):
+    """The strings of an array or nested list as a flat list of bytes, and the array's shape.
+
+    Raises:
+        TypeError, ValueError: as `flat` does.
+    """
+    values, shape = flat(value, encoding)
+    return encoded(values, encoding), shape
+
+
+def encoded(values, encoding="utf-8"):
+    """A flat list of strings as bytes."""
+    if values and isinstance(values[0], str):
+        return list(map(str.encode, values, itertools.repeat(encoding)))
+    return values
 
 
 def is_text(value):

@@ -16,6 +16,9 @@ from torchkeras.saving import _objects
 # Of bytes, as in TensorFlow: letters outside ASCII keep their case.
 _LOWER = bytes(range(256)).lower()
 _PUNCTUATION = string.punctuation.encode()
+# Where words are cut, and texts that are joined by zeros.
+_BLANK = np.zeros(256, bool)
+_BLANK[list(b"\0 \t\n\r\x0b\f")] = True
 _STANDARDIZE = ("lower_and_strip_punctuation", "lower", "strip_punctuation")
 _SPLIT = ("whitespace", "character")
 
@@ -249,6 +252,10 @@ class TextVectorization(TextLayer):
 
     def _words(self, inputs):
         """The words of all texts end to end, how many each text has, the shape of the texts."""
+        if self.split == "whitespace" and self._ngrams is None and not callable(self.standardize):
+            found = self._words_of_all(inputs)
+            if found is not None:
+                return found
         texts, shape = self._standard_texts(inputs)
         if self.split is None:
             # The last axis holds the words already.
@@ -256,19 +263,39 @@ class TextVectorization(TextLayer):
             shape = shape[:-1]
             rows = [texts] if len(shape) == 0 else _cut(texts, length)
         else:
-            if len(shape) > 1:
-                if shape[-1] != 1:
-                    raise ValueError(
-                        "When using `TextVectorization` to tokenize strings, the input rank must "
-                        "be 1 or the last shape dimension must be 1. Received: "
-                        f"inputs.shape={shape} with rank={len(shape)}"
-                    )
-                shape = shape[:-1]
+            shape = _shape_of_texts(shape)
             rows = self._split_texts(texts)
         if self._ngrams is not None:
             rows = [_joined(row, self._ngrams) for row in rows]
         lengths = np.fromiter(map(len, rows), np.int64, len(rows))
         return list(itertools.chain.from_iterable(rows)), lengths, shape
+
+    def _words_of_all(self, inputs):
+        """As `_words`, with one call for all texts; ``None`` where that cannot be."""
+        texts, shape = _strings.flat(inputs, self.encoding)
+        shape = _shape_of_texts(shape)
+        if not texts:
+            return None
+        if isinstance(texts[0], str):
+            joined = "\0".join(texts).encode(self.encoding)
+        else:
+            joined = b"\0".join(texts)
+        if joined.count(b"\0") != len(texts) - 1:  # a text has one of its own
+            return None
+        joined = joined.translate(*self._translation())
+        array = np.frombuffer(joined, np.uint8)
+        blank = _BLANK[array]
+        begins = ~blank
+        begins[1:] &= blank[:-1]
+        ends = np.append(np.flatnonzero(array == 0), len(array))
+        lengths = np.diff(np.searchsorted(np.flatnonzero(begins), ends), prepend=0)
+        return joined.replace(b"\0", b" ").split(), lengths, shape
+
+    def _translation(self):
+        """What the standardization makes of each byte, and which it drops."""
+        mode = self.standardize
+        table = _LOWER if mode in ("lower", "lower_and_strip_punctuation") else None
+        return table, b"" if mode in (None, "lower") else _PUNCTUATION
 
     def _standard_texts(self, inputs):
         """The texts standardized, as a flat list of bytes, and their shape."""
@@ -279,10 +306,8 @@ class TextVectorization(TextLayer):
                 array = np.array([t.decode(self.encoding) for t in texts]).reshape(shape)
             return _strings.as_bytes(self.standardize(array), self.encoding)
         texts, shape = _strings.as_bytes(inputs, self.encoding)
-        mode = self.standardize
-        if mode is not None:
-            table = None if mode == "strip_punctuation" else _LOWER
-            gone = b"" if mode == "lower" else _PUNCTUATION
+        if self.standardize is not None:
+            table, gone = self._translation()
             texts = [text.translate(table, gone) for text in texts]
         return texts, shape
 
@@ -301,23 +326,22 @@ class TextVectorization(TextLayer):
         lookup = self._lookup
         if not lookup._terms and not self.pad_to_max_tokens:
             lookup._need_vocabulary()
-        places = torch.from_numpy(lookup._places(tokens))
-        counts = torch.from_numpy(lengths)
+        places = lookup._places(tokens)
         if self.output_mode == "int":
             width = self.output_sequence_length
             size = (int(lengths.max(initial=0)) if width is None else width,)
-            x = _padded(places, counts, size[0]).to(self._home.device)
+            x = self._to_tensor(_padded(places, lengths, size[0]))
             return x.reshape(*shape, *size)
         dtype = _dtypes.torch_dtype(self.dtype_policy.compute_dtype)
         if self.output_mode == "one_hot":
             width = int(lengths.max(initial=0))
-            x = _padded(places, counts, width, fill=-1).to(self._home.device)
+            x = self._to_tensor(_padded(places, lengths, width, fill=-1))
             x = _category.encode(x, "one_hot", lookup._depth(), dtype)
             return x.reshape(*shape, *x.shape[1:])
         # A bag of words: each place of each text counted.
         device, depth = self._home.device, lookup._depth()
-        at = torch.repeat_interleave(torch.arange(len(lengths)), counts) * depth + places
-        at = at[places >= 0].to(device)  # without padding
+        rows = np.repeat(np.arange(len(lengths)), lengths)
+        at = self._to_tensor((rows * depth + places)[places >= 0])  # without padding
         bag = torch.zeros(len(lengths) * depth, dtype=dtype, device=device)
         if self.output_mode == "multi_hot":
             bag[at] = 1
@@ -341,6 +365,18 @@ class TextVectorization(TextLayer):
     def compute_output_spec(self, inputs):
         dtype = "int64" if self.output_mode == "int" else self.dtype_policy.compute_dtype
         return KerasTensor(self.compute_output_shape(inputs.shape), dtype)
+
+
+def _shape_of_texts(shape):
+    """The shape of inputs without an axis of size 1 at the end."""
+    if len(shape) < 2:
+        return shape
+    if shape[-1] != 1:
+        raise ValueError(
+            "When using `TextVectorization` to tokenize strings, the input rank must be 1 or the "
+            f"last shape dimension must be 1. Received: inputs.shape={shape} with rank={len(shape)}"
+        )
+    return shape[:-1]
 
 
 def _lengths(ngrams):
@@ -370,11 +406,11 @@ def _cut(values, length):
     return [values[i : i + length] for i in range(0, len(values), max(length, 1))]
 
 
-def _padded(values, counts, width, fill=0):
-    """Rows of ``counts`` values each, end to end, as a matrix of ``width`` columns."""
-    out = torch.full((len(counts), width), fill, dtype=values.dtype)
-    column = torch.arange(len(values)) - torch.repeat_interleave(counts.cumsum(0) - counts, counts)
-    row = torch.repeat_interleave(torch.arange(len(counts)), counts)
-    kept = column < width
-    out[row[kept], column[kept]] = values[kept]
+def _padded(values, lengths, width, fill=0):
+    """Rows of so many values each, end to end, as a matrix of ``width`` columns."""
+    out = np.full((len(lengths), width), fill, dtype=values.dtype)
+    if lengths.max(initial=0) > width:
+        within = np.arange(len(values)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        values = values[within < width]
+    out[np.arange(width) < lengths[:, None]] = values
     return out
