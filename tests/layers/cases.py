@@ -6,6 +6,7 @@ A row is a `Case`. The newer families have files of their own beside this one.
 import itertools
 
 from tests.layers.case import Args, Case, Of, product, windows
+from tests.layers.cases_preprocessing import PREPROCESSING
 
 # --- core ------------------------------------------------------------------------------
 
@@ -719,4 +720,5 @@ CASES = [
     *MERGING,
     *RECURRENT,
     *WRAPPERS,
+    *PREPROCESSING,
 ]

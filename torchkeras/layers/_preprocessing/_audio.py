@@ -112,15 +112,18 @@ class MelSpectrogram(Layer):
     def _make_bands(self):
         """The weight of each frequency (but 0, which has none) in each band."""
 
-        def mel(frequency):
-            return 1127.0 * np.log1p(frequency / 700.0)
+        dtype = torch.float64 if self.compute_dtype == "float64" else torch.float32
 
-        at = mel(np.linspace(0.0, self.sampling_rate / 2, self.fft_length // 2 + 1))[1:, None]
-        edges = np.linspace(mel(self.min_freq), mel(self.max_freq), self.num_mel_bins + 2)
+        def mel(frequency):
+            return 1127.0 * torch.log(1.0 + torch.as_tensor(frequency, dtype=dtype) / 700.0)
+
+        nyquist, count = self.sampling_rate / 2, self.fft_length // 2 + 1
+        at = mel(torch.linspace(0.0, nyquist, count, dtype=dtype))[1:, None]
+        ends = mel(self.min_freq).item(), mel(self.max_freq).item()
+        edges = torch.linspace(*ends, self.num_mel_bins + 2, dtype=dtype)
         lower, center, upper = edges[:-2], edges[1:-1], edges[2:]
         rising, falling = (at - lower) / (center - lower), (upper - at) / (upper - center)
-        weights = np.maximum(0.0, np.minimum(rising, falling))
-        return torch.tensor(np.pad(weights, ((1, 0), (0, 0))), dtype=torch.float32)
+        return F.pad(torch.minimum(rising, falling).clamp(min=0.0), (0, 0, 1, 0))
 
     def call(self, inputs):
         dtype = _dtypes.torch_dtype(self.compute_dtype)
@@ -258,9 +261,9 @@ class STFTSpectrogram(Layer):
     def _window_values(self):
         """The window, scaled."""
         length, window = self.frame_length, self.window
-        if window is None:
-            values = np.ones(length)
-        elif isinstance(window, (str, tuple)) and window not in ("hann", "hamming"):
+        if window is None:  # then there is nothing to scale
+            return np.ones(length)
+        if isinstance(window, (str, tuple)) and window not in ("hann", "hamming"):
             # Any other is scipy's, which is not needed otherwise.
             signal = importlib.import_module("scipy.signal")
             values = signal.get_window(window, length, fftbins=bool(self.periodic))

@@ -179,8 +179,7 @@ class Discretization(Layer):
                 "You need to either pass the `bin_boundaries` argument at construction time or "
                 "call `adapt(dataset)` before you can start using the `Discretization` layer."
             )
-        x = inputs if inputs.dtype is torch.float64 else inputs.float()
-        x = torch.bucketize(x, self._edges.to(x.dtype), out_int32=True, right=True)
+        x = torch.bucketize(inputs.float(), self._edges, out_int32=True, right=True)
         if self.output_mode == "int":
             return x
         dtype = _dtypes.torch_dtype(self.compute_dtype)

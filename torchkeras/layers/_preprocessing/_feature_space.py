@@ -485,7 +485,7 @@ def _size(layer, name):
 def _column(value, dtype):
     """A column as ``(batch, 1)`` of its element type, and the rank that it had."""
     if _strings.is_text(value):
-        value = np.asarray(value, dtype=None if hasattr(value, "dtype") else object)
+        value = _strings.as_array(value)
     elif isinstance(value, torch.Tensor) or dtype != "string":
         value = _dtypes.to_tensor(value, dtype if dtype in _dtypes.TORCH else None)
     else:

@@ -57,7 +57,7 @@ class TextLayer(Layer):
         if isinstance(inputs, (torch.Tensor, KerasTensor, np.ndarray)):
             return inputs
         if _strings.is_text(inputs):
-            return np.asarray(inputs, dtype=None if hasattr(inputs, "dtype") else object)
+            return _strings.as_array(inputs)
         array = np.asarray(inputs)
         return inputs if array.dtype == object else array
 

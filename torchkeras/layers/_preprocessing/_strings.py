@@ -10,6 +10,24 @@ from torchkeras import _dtypes
 # --- text ------------------------------------------------------------------------------
 
 
+def as_array(value):
+    """A string, or an array or nested list of strings, as an array.
+
+    Raises:
+        ValueError: if the lists are of different lengths.
+    """
+    if isinstance(value, np.ndarray):
+        return value
+    # As objects: numpy would give every string the length of the longest.
+    array = np.asarray(value, dtype=None if hasattr(value, "dtype") else object)
+    if array.dtype == object and array.size and isinstance(array.flat[0], (list, tuple)):
+        raise ValueError(
+            "Expected lists of equal lengths. Received: lists of different lengths; pad them, or "
+            "call the layer on one list at a time."
+        )
+    return array
+
+
 def flat(value, encoding="utf-8"):
     """The strings of an array or nested list in a flat list, and the array's shape.
 
@@ -19,13 +37,9 @@ def flat(value, encoding="utf-8"):
         TypeError: if a value is no string.
         ValueError: if the lists are of different lengths.
     """
-    if isinstance(value, (str, bytes)):
-        value = np.asarray(value, dtype=object)
-    elif not isinstance(value, np.ndarray):
-        if isinstance(value, torch.Tensor):
-            raise TypeError(f"Expected strings. Received: a tensor of dtype {value.dtype}")
-        # As objects: numpy would give every string the length of the longest.
-        value = np.asarray(value, dtype=None if hasattr(value, "dtype") else object)
+    if isinstance(value, torch.Tensor):
+        raise TypeError(f"Expected strings. Received: a tensor of dtype {value.dtype}")
+    value = as_array(value)
     if value.dtype.kind not in "USOT":
         raise TypeError(f"Expected strings. Received: an array of dtype {value.dtype}")
     values = value.ravel().tolist()
@@ -34,11 +48,6 @@ def flat(value, encoding="utf-8"):
         return values, value.shape
     for kind in kinds:
         if not issubclass(kind, (str, bytes)):
-            if kind in (list, tuple, np.ndarray):
-                raise ValueError(
-                    "Expected lists of equal lengths. Received: lists of different lengths; pad "
-                    "them, or call the layer on one list at a time."
-                )
             raise TypeError(f"Expected strings. Received: a value of type {kind.__name__}")
     return [s if isinstance(s, bytes) else s.encode(encoding) for s in values], value.shape
 
