@@ -245,6 +245,7 @@ class Model(Trainer, Layer):
                 f"{len(flat)} input tensors. Inputs received: "
                 f"{[tuple(getattr(x, 'shape', ())) for x in flat]} (shapes)"
             )
+        x: Any
         for i, (x, tail, dtype) in enumerate(zip(flat, self._input_tails, self._input_dtypes)):
             if x is None:
                 if not self._graph.flat_inputs[i]._keras_history.operation.optional:

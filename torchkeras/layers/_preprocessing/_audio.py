@@ -320,7 +320,7 @@ class STFTSpectrogram(Layer):
             return x.transpose(2, 3).flatten(1, 2)
         return x.transpose(1, 2).flatten(2, 3)
 
-    def _combined(self, real, imag):
+    def _combined(self, real, imag) -> torch.Tensor:
         mode = self.mode
         if mode in ("real", "imag"):
             return real if mode == "real" else imag

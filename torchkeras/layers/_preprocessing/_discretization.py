@@ -79,7 +79,8 @@ class Discretization(Layer):
         self.output_mode = output_mode
         self._given = bin_boundaries is not None
         self.summary = np.zeros((2, 0), "float32")
-        self._set_boundaries([] if bin_boundaries is None else bin_boundaries)
+        self._set_boundaries(bin_boundaries if self._given else [])
+        self._ready = self._given
         self._build_at_init()
 
     def _set_boundaries(self, boundaries):
@@ -90,7 +91,7 @@ class Discretization(Layer):
                 f"bin_boundaries={boundaries.tolist()}"
             )
         self.bin_boundaries = boundaries.tolist()
-        self._ready = self._given or bool(len(boundaries))
+        self._ready = True
         tensor = torch.tensor(self.bin_boundaries, dtype=torch.float32)
         held = self._buffers.get("_edges")
         # A buffer, to move with the layer; in no file, as the config holds the boundaries.
@@ -167,7 +168,7 @@ class Discretization(Layer):
         """Makes the boundaries out of the summary."""
         if self._given or not self.summary.shape[1]:
             return
-        self._set_boundaries(_compressed(self.summary, 1.0 / self.num_bins)[0, :-1])
+        self._set_boundaries(_compressed(self.summary, 1.0 / (self.num_bins or 1))[0, :-1])
 
     def reset_state(self):
         """Forgets the data seen so far; the boundaries stay until `finalize_state`."""
@@ -187,8 +188,8 @@ class Discretization(Layer):
             x = x.movedim(1, -1)  # Keras takes the axis after the batch as the sample
         return _category.encode(x, self.output_mode, self._depth(), dtype)
 
-    def _depth(self):
-        return len(self.bin_boundaries) + 1 if self._ready else self.num_bins
+    def _depth(self) -> int:
+        return len(self.bin_boundaries) + 1 if self._ready else self.num_bins or 1
 
     def compute_output_shape(self, input_shape):
         if self.output_mode == "int":

@@ -1,5 +1,7 @@
 """FeatureSpace: the columns of a table, each encoded in its own way, as one tensor or a dict."""
 
+from typing import Any
+
 import numpy as np
 import torch
 
@@ -62,18 +64,18 @@ class Feature:
 
     def __init__(self, dtype, preprocessor, output_mode):
         self.dtype = dtype
+        self.preprocessor: Any = preprocessor
         if isinstance(preprocessor, dict):
             # Keras has an identity of its own here.
             if preprocessor.get("class_name") == "TFDIdentity":
-                preprocessor = Identity(**preprocessor["config"])
+                self.preprocessor = Identity(**preprocessor["config"])
             else:
-                preprocessor = _objects.deserialize_keras_object(preprocessor)
-        self.preprocessor = preprocessor
+                self.preprocessor = _objects.deserialize_keras_object(preprocessor)
         self.output_mode = _checked_mode(output_mode, ("int", "one_hot", "float"))
 
     def get_config(self):
         """Dict of the constructor arguments, the layer serialized."""
-        preprocessor = _objects.serialize_keras_object(self.preprocessor)
+        preprocessor: Any = _objects.serialize_keras_object(self.preprocessor)
         if type(self.preprocessor) is Identity:
             preprocessor.pop("build_config", None)
             preprocessor.update(_named("TFDIdentity"))
@@ -467,7 +469,7 @@ def _given(layer):
     return getattr(layer, "_static", False)
 
 
-def _size(layer, name):
+def _size(layer, name) -> Any:
     """How many values a layer may return."""
     if isinstance(layer, (StringLookup, IntegerLookup)):
         return layer.vocabulary_size()

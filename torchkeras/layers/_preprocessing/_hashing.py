@@ -202,7 +202,7 @@ class HashedCrossing(TextLayer):
     Example:
         >>> layer = torchkeras.layers.HashedCrossing(5)
         >>> layer((["A", "B", "A"], [101, 101, 102]))
-        tensor([1, 4, 1])
+        tensor([1, 4, 3])
     """
 
     def __init__(self, num_bins, output_mode="int", sparse=False, name=None, dtype=None, **kwargs):

@@ -254,8 +254,8 @@ class _Lookup(TextLayer):
         self._terms = terms
         self._index_terms(len(self._specials()))
         if idf is not None:
-            held = self._buffers.get("_idf", self._home)
-            self.register_buffer("_idf", torch.tensor(idf).float().to(held.device), False)
+            weights = torch.tensor(idf, dtype=torch.float32, device=self._home.device)
+            self.register_buffer("_idf", weights, persistent=False)
 
     def _index_terms(self, first):
         raise NotImplementedError

@@ -1,5 +1,7 @@
 """Normalization and Rescaling: numbers brought to a common range."""
 
+from typing import Any
+
 import numpy as np
 import torch
 
@@ -132,8 +134,8 @@ class Normalization(Layer):
                 "them out to compute them from data."
             )
         whole = hasattr(data, "shape")
-        total = mean = variance = None
-        first = None
+        total = mean = variance = first = None
+        batch: Any
         for batch in [data] if whole else _data.batches(_iterable(data)):
             if not hasattr(batch, "shape"):
                 raise TypeError(
@@ -159,7 +161,7 @@ class Normalization(Layer):
                 var, new = torch.var_mean(batch, axes, correction=0)
             else:
                 var, new = torch.zeros_like(batch), batch
-            if total is None:
+            if total is None or mean is None or variance is None:
                 total, mean, variance = count, new, var
             elif count:
                 # Chan et al. 1979: of two parts, the means and variances of the whole.

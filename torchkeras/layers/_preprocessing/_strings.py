@@ -203,7 +203,8 @@ def _longer(packed, s, n):
     blocks = (n - 1) // 64
     for i in range(int(blocks.max())):
         rows = np.flatnonzero(blocks > i)
-        mixed = _block(packed, s[rows] + 64 * i, *(v[rows] for v in state), None, 1)
+        x, y, z, v0, v1, w0, w1 = (v[rows] for v in state)
+        mixed = _block(packed, s[rows] + 64 * i, x, y, z, v0, v1, w0, w1, _K1, 1)
         for old, new in zip(state, mixed):
             old[rows] = new
     # The last 64 bytes, which overlap the block before.
@@ -221,7 +222,6 @@ def _longer(packed, s, n):
 
 
 def _block(packed, s, x, y, z, v0, v1, w0, w1, mul, factor):
-    mul = _K1 if mul is None else mul
     factor = np.uint64(factor)
     x = _rotate(x + y + v0 + packed.word(s + 8), 37) * mul
     y = _rotate(y + v1 + packed.word(s + 48), 42) * mul

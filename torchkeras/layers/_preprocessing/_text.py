@@ -2,6 +2,7 @@
 
 import itertools
 import string
+from typing import Any
 
 import numpy as np
 import torch
@@ -272,6 +273,7 @@ class TextVectorization(TextLayer):
 
     def _words_of_all(self, inputs):
         """As `_words`, with one call for all texts; ``None`` where that cannot be."""
+        texts: list[Any]
         texts, shape = _strings.flat(inputs, self.encoding)
         shape = _shape_of_texts(shape)
         if not texts:
@@ -317,8 +319,11 @@ class TextVectorization(TextLayer):
             return [text.split() for text in texts]
         encoding = self.encoding
         if self.split == "character":
-            return [list(map(str.encode, text.decode(encoding))) for text in texts]
-        words = self.split(np.array([text.decode(encoding) for text in texts]))
+            return [
+                [*map(str.encode, t.decode(encoding), itertools.repeat(encoding))] for t in texts
+            ]
+        split: Any = self.split
+        words = split(np.array([text.decode(encoding) for text in texts]))
         return [_strings.as_bytes(list(row), encoding)[0] for row in words]
 
     def call(self, inputs):
