@@ -56,6 +56,15 @@ def is_float(dtype):
     return standardize_dtype(dtype) in _FLOATS
 
 
+def is_text(value):
+    """Whether a value is a numpy array of strings, which stays one: torch has no text tensors."""
+    if not isinstance(value, (np.ndarray, np.generic)):
+        return False
+    kind = value.dtype.kind
+    objects = kind == "O" and value.size and isinstance(value.flat[0], (str, bytes))
+    return kind in "UST" or bool(objects)
+
+
 def to_tensor(value, dtype=None, device=None):
     """A tensor from what users hand over; floats without a dtype become floatx.
 

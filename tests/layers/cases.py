@@ -9,6 +9,7 @@ from tests.layers.case import Args, Case, Of, product, windows
 from tests.layers.cases_attention import ATTENTION
 from tests.layers.cases_conv import CONV
 from tests.layers.cases_normalization import MORE_NORMALIZATION
+from tests.layers.cases_preprocessing import PREPROCESSING
 
 # --- core ------------------------------------------------------------------------------
 
@@ -736,4 +737,5 @@ CASES = [
     *MORE_NORMALIZATION,
     *ATTENTION,
     *CONV,
+    *PREPROCESSING,
 ]

@@ -72,6 +72,14 @@ from torchkeras.layers._pooling import (
     MaxPooling2D,
     MaxPooling3D,
 )
+from torchkeras.layers._preprocessing._audio import MelSpectrogram, STFTSpectrogram
+from torchkeras.layers._preprocessing._category import CategoryEncoding
+from torchkeras.layers._preprocessing._discretization import Discretization
+from torchkeras.layers._preprocessing._hashing import HashedCrossing, Hashing
+from torchkeras.layers._preprocessing._lookup import IntegerLookup, StringLookup
+from torchkeras.layers._preprocessing._normalization import Normalization, Rescaling
+from torchkeras.layers._preprocessing._pipeline import Pipeline
+from torchkeras.layers._preprocessing._text import TextVectorization
 from torchkeras.layers._regularization import (
     ActivityRegularization,
     AlphaDropout,
@@ -153,6 +161,7 @@ __all__ = [
     "AvgPool3D",
     "BatchNormalization",
     "Bidirectional",
+    "CategoryEncoding",
     "Concatenate",
     "Conv1D",
     "Conv1DTranspose",
@@ -175,6 +184,7 @@ __all__ = [
     "Dense",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
+    "Discretization",
     "Dot",
     "Dropout",
     "ELU",
@@ -200,10 +210,13 @@ __all__ = [
     "GroupNormalization",
     "GroupQueryAttention",
     "GroupedQueryAttention",
+    "HashedCrossing",
+    "Hashing",
     "Identity",
     "Input",
     "InputLayer",
     "InputSpec",
+    "IntegerLookup",
     "LSTM",
     "LSTMCell",
     "Lambda",
@@ -218,21 +231,26 @@ __all__ = [
     "MaxPooling2D",
     "MaxPooling3D",
     "Maximum",
+    "MelSpectrogram",
     "Minimum",
     "MultiHeadAttention",
     "Multiply",
+    "Normalization",
     "PReLU",
     "Permute",
     "RMSNormalization",
+    "Pipeline",
     "RNN",
     "ReLU",
     "RepeatVector",
+    "Rescaling",
     "Reshape",
     "ReversibleEmbedding",
     "SeparableConv1D",
     "SeparableConv2D",
     "SeparableConvolution1D",
     "SeparableConvolution2D",
+    "STFTSpectrogram",
     "SimpleRNN",
     "SimpleRNNCell",
     "Softmax",
@@ -241,7 +259,9 @@ __all__ = [
     "SpatialDropout3D",
     "SpectralNormalization",
     "StackedRNNCells",
+    "StringLookup",
     "Subtract",
+    "TextVectorization",
     "TimeDistributed",
     "TorchModuleWrapper",
     "UpSampling1D",

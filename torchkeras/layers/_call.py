@@ -183,6 +183,8 @@ def _convert(layer, args, kwargs):
         ):
             changed = True
             x = np.asarray(x)
+            if layer._takes_text and _dtypes.is_text(x):
+                return x
             floating = dtype is not None and x.dtype.kind == "f"
             return _dtypes.to_tensor(x, dtype if floating else None, _device.device_of(layer))
         return x
@@ -192,6 +194,8 @@ def _convert(layer, args, kwargs):
     new_args, new_kwargs = tree.map_structure(leaf, (tuple(args), dict(kwargs)))
     for x in tree.flatten(new_args):
         if x is not None and not isinstance(x, (torch.Tensor, KerasTensor)):
+            if layer._takes_text and _dtypes.is_text(x):
+                continue
             raise ValueError(
                 "Only input tensors may be passed as positional arguments. The following argument "
                 f"value should be passed as a keyword argument: {x} (of type {type(x)})"

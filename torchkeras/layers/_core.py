@@ -187,6 +187,8 @@ class Embedding(Quantizable, Layer):
         torch.Size([1, 3, 4])
     """
 
+    _symbol_dtype = "int32"
+
     def __init__(
         self,
         input_dim,

@@ -73,6 +73,10 @@ class Layer(Operation, nn.Module):
     _makes_masks = False
     # A layer (a model, say) that always needs the whole protocol.
     _never_fast = False
+    # Whether `call` may get numpy arrays of strings; any layer of a user's may.
+    _takes_text = False
+    # Element type of the symbol that a model begins with, where this layer comes first.
+    _symbol_dtype: Any = None
     _fast_dtype: Any = None
     _fast_ndim: Any = None
     _signature: Any = None
@@ -105,6 +109,8 @@ class Layer(Operation, nn.Module):
             cls.build = _wrap_build(cls.__dict__["build"])
         if "compute_mask" in cls.__dict__ and "_makes_masks" not in cls.__dict__:
             cls._makes_masks = True
+        if not cls.__module__.startswith("torchkeras."):
+            cls._takes_text = True
 
     def __init__(
         self,

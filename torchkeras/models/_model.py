@@ -45,6 +45,7 @@ class Model(Trainer, Layer):
     _never_fast = True
     # Whether inputs must have the very sizes of the symbols the graph begins with.
     _fixed_sizes = True
+    _takes_text = True
     _graph: Any = None
     input_names: list
     output_names: list
@@ -86,7 +87,7 @@ class Model(Trainer, Layer):
         self._set_plain(
             input_names=names,
             output_names=_output_names(graph),
-            _input_dtypes=[_dtypes.torch_dtype(s.dtype) for s in graph.flat_inputs],
+            _input_dtypes=[_dtypes.TORCH.get(s.dtype) for s in graph.flat_inputs],
             _input_tails=[s.shape[1:] for s in graph.flat_inputs],
             _one_input=isinstance(inputs, KerasTensor),
             _one_output=isinstance(outputs, KerasTensor),
@@ -247,21 +248,23 @@ class Model(Trainer, Layer):
                 f"{len(flat)} input tensors. Inputs received: "
                 f"{[tuple(getattr(x, 'shape', ())) for x in flat]} (shapes)"
             )
+        x: Any
         for i, (x, tail, dtype) in enumerate(zip(flat, self._input_tails, self._input_dtypes)):
             if x is None:
                 if not self._graph.flat_inputs[i]._keras_history.operation.optional:
                     check(tree.flatten(self.input_spec), flat, self.name)
                 continue
-            if type(x) is not torch.Tensor and not isinstance(x, torch.Tensor):
+            text = dtype is None and _dtypes.is_text(x)
+            if not text and type(x) is not torch.Tensor and not isinstance(x, torch.Tensor):
                 continue
-            if x.dtype is not dtype:
+            if dtype is not None and x.dtype is not dtype:
                 x = flat[i] = _call._keep_mask(x, x.to(dtype))
             if x.shape[1:] != tail:
                 rank = len(tail) + 1
                 if x.ndim == rank + 1 and x.shape[-1] == 1:
-                    flat[i] = _call._keep_mask(x, x.squeeze(-1))
+                    flat[i] = _call._keep_mask(x, x[..., 0])
                 elif x.ndim == rank - 1 and tail[-1] == 1:
-                    flat[i] = _call._keep_mask(x, x.unsqueeze(-1))
+                    flat[i] = _call._keep_mask(x, x[..., None])
                 elif x.ndim != rank or (
                     self._fixed_sizes
                     and any(t is not None and t != s for t, s in zip(tail, x.shape[1:]))

@@ -83,8 +83,8 @@ class Sequential(Model):
         if not chain and not isinstance(layer, InputLayer):
             shape = getattr(layer, "_batch_input_shape", None)
             if shape is not None:
-                dtype = "int32" if type(layer).__name__ == "Embedding" else None
-                chain.append(Input(batch_shape=shape, dtype=dtype)._keras_history.operation)
+                symbol = Input(batch_shape=shape, dtype=layer._symbol_dtype)
+                chain.append(symbol._keras_history.operation)
         chain.append(layer)
         if not isinstance(layer, InputLayer):
             self._modules[layer.name.replace(".", "_")] = layer
@@ -163,7 +163,7 @@ class Sequential(Model):
         if not all(isinstance(s, (int, type(None))) for s in input_shape):
             symbols = tree.map_shape_structure(lambda s: Input(batch_shape=s), input_shape)
         else:
-            dtype = "int32" if type(self._chain[0]).__name__ == "Embedding" else None
+            dtype = getattr(self._chain[0], "_symbol_dtype", None)
             symbols = Input(batch_shape=tuple(input_shape), dtype=dtype)
         try:
             self._make_graph(symbols)

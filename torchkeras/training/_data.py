@@ -23,9 +23,10 @@ def is_array(value):
 
 
 def _is_numbers(value):
+    """Whether a nested list holds numbers or strings."""
     while isinstance(value, (list, tuple)) and value:
         value = value[0]
-    return isinstance(value, (int, float, np.number))
+    return isinstance(value, (int, float, np.number, str, bytes))
 
 
 def _as_array(value):
@@ -53,7 +54,8 @@ def _tensor(value, device):
         if value.dtype is torch.float64 and config.floatx() != "float64":
             value = value.to(_dtypes.torch_dtype(config.floatx()))
         return value if value.device == device else value.to(device, non_blocking=True)
-    return _dtypes.to_tensor(np.asarray(value), device=device)
+    value = np.asarray(value)
+    return value if _dtypes.is_text(value) else _dtypes.to_tensor(value, device=device)
 
 
 def batch_to_device(batch, device):
@@ -152,8 +154,11 @@ class ArrayData:
             sample_weight = class_weights_of(y, class_weight)
         self.data = (x, y, sample_weight)
         self.flat = [t for t in tree.flatten(self.data) if t is not None]
+        self.text = any(_dtypes.is_text(t) for t in self.flat)
         self.pinned = home != device and device.type == "cuda"
-        self.plain = all(part is None or isinstance(part, torch.Tensor) for part in self.data)
+        self.plain = all(
+            part is None or isinstance(part, (torch.Tensor, np.ndarray)) for part in self.data
+        )
         self.steps = -(-self.n // self.batch_size)
 
     def batches(self):
@@ -162,7 +167,7 @@ class ArrayData:
             for start in range(0, n, size):
                 yield self._pack([t[start : start + size] for t in self.flat])
             return
-        home = self.flat[0].device
+        home = next((t.device for t in self.flat if isinstance(t, torch.Tensor)), self.device)
         if self.shuffle == "batch":
             starts = torch.randperm(self.steps).mul(size).tolist()
             for start in starts:
@@ -170,11 +175,18 @@ class ArrayData:
             return
         # split: one call cuts the permutation for the whole epoch
         for index in torch.randperm(n, device=home).split(size):
+            if self.text:
+                rows = index.cpu().numpy()
+                yield self._pack([t[rows if _dtypes.is_text(t) else index] for t in self.flat])
+                continue
             yield self._pack([t.index_select(0, index) for t in self.flat])
 
     def _pack(self, tensors):
         if self.pinned:
-            tensors = [t.pin_memory().to(self.device, non_blocking=True) for t in tensors]
+            tensors = [
+                t if _dtypes.is_text(t) else t.pin_memory().to(self.device, non_blocking=True)
+                for t in tensors
+            ]
         if self.plain:
             tensors = iter(tensors)
             return tuple(None if part is None else next(tensors) for part in self.data)

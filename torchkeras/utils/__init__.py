@@ -1,5 +1,6 @@
-"""Utilities: data sets, labels, seeds, names of custom objects."""
+"""Utilities: data sets, features of tables, labels, seeds, names of custom objects."""
 
+from torchkeras.layers._preprocessing._feature_space import FeatureSpace
 from torchkeras.random import set_random_seed
 from torchkeras.saving import (
     CustomObjectScope,
@@ -18,6 +19,7 @@ from torchkeras.utils._session import clear_session, standardize_dtype
 
 __all__ = [
     "CustomObjectScope",
+    "FeatureSpace",
     "PyDataset",
     "Sequence",
     "clear_session",

@@ -1,0 +1,1 @@
+"""Layers that make raw data (strings, categories, audio) into tensors of numbers."""
