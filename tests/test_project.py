@@ -15,32 +15,14 @@ PACKAGE = pathlib.Path(torchkeras.__file__).parent
 # Each may import only what stands before it.
 ORDER = """
 config tree _dtypes _shapes _device _state _checks saving _configurable _registry
-_variable random activations initializers regularizers constraints dtype_policies
-graph ops quantizers losses metrics optimizers layers callbacks utils training models dropin
-__main__
+_variable random activations initializers regularizers constraints dtype_policies mixed_precision
+graph ops quantizers losses metrics optimizers layers callbacks utils training models backend
+dropin __main__
 """.split()
 FILES = sorted(PACKAGE.rglob("*.py"))
-NAMESPACES = [
-    "activations",
-    "callbacks",
-    "config",
-    "constraints",
-    "dtype_policies",
-    "initializers",
-    "layers",
-    "losses",
-    "metrics",
-    "models",
-    "ops",
-    "optimizers",
-    "optimizers.schedules",
-    "quantizers",
-    "random",
-    "regularizers",
-    "saving",
-    "tree",
-    "utils",
-]
+NAMESPACES = sorted(
+    name for name in torchkeras.__all__ if inspect.ismodule(getattr(torchkeras, name))
+) + ["ops.image", "ops.linalg", "ops.nn", "ops.numpy", "optimizers.schedules"]
 
 
 def top(module):

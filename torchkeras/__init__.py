@@ -17,7 +17,7 @@ Example:
 from torchkeras import config, tree, saving
 from torchkeras import random, activations, initializers, regularizers, constraints
 from torchkeras import dtype_policies, ops, quantizers, losses, metrics, optimizers, layers
-from torchkeras import callbacks, models, utils
+from torchkeras import callbacks, models, utils, backend, mixed_precision
 
 # isort: on
 from torchkeras._device import device
@@ -58,6 +58,7 @@ __all__ = [
     "Sequential",
     "Variable",
     "activations",
+    "backend",
     "callbacks",
     "config",
     "constraints",
@@ -67,6 +68,7 @@ __all__ = [
     "layers",
     "losses",
     "metrics",
+    "mixed_precision",
     "models",
     "name_scope",
     "ops",

@@ -19,6 +19,8 @@ from torchkeras import _dtypes, layers, tree
 TOLERANCE = {"rtol": 1e-5, "atol": 1e-5}
 # Tested in files of their own: they compute nothing by themselves.
 ELSEWHERE = {"Input", "InputLayer", "InputSpec", "Layer", "Wrapper"}
+# They exist to say what to use instead: their docstrings' examples are the test.
+ELSEWHERE |= {"FlaxLayer", "JaxLayer", "TFSMLayer"}
 # What goes in is text, which the rows have none of: in test_lookup.py and test_text.py.
 ELSEWHERE |= {"StringLookup", "TextVectorization"}
 

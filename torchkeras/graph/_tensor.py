@@ -194,6 +194,19 @@ for _name, _func in {
     setattr(KerasTensor, f"__{_name}__", _unary)
 
 
+def is_keras_tensor(x):
+    """Whether ``x`` is a symbol that layers can be called on.
+
+    Args:
+        x: Anything.
+
+    Example:
+        >>> torchkeras.utils.is_keras_tensor(torchkeras.Input((2,)))
+        True
+    """
+    return isinstance(x, KerasTensor)
+
+
 def is_symbolic(value):
     """Whether any leaf of a structure is a symbol."""
     if isinstance(value, KerasTensor):

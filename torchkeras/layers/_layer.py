@@ -600,7 +600,7 @@ class Layer(Operation, nn.Module):
         """Weights made inside have this layer's name in their path."""
         if _state.scope_owner() is self:
             return contextlib.nullcontext()
-        return _state.name_scope(self.name, self)
+        return _state.name_scope(self.name if _state.scope_path() else self.path, self)
 
     @property
     def input_spec(self):

@@ -1,5 +1,6 @@
 """Utilities: data sets, features of tables, labels, seeds, names of custom objects."""
 
+from torchkeras.graph._tensor import is_keras_tensor
 from torchkeras.layers._preprocessing._feature_space import FeatureSpace
 from torchkeras.random import set_random_seed
 from torchkeras.saving import (
@@ -28,6 +29,7 @@ __all__ = [
     "get_custom_objects",
     "get_registered_name",
     "get_registered_object",
+    "is_keras_tensor",
     "normalize",
     "pack_x_y_sample_weight",
     "register_keras_serializable",
