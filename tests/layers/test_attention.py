@@ -459,7 +459,7 @@ def attend(shapes, call=None, **kwargs):
         (lambda: attend([], num_heads=0), "invalid value for argument `num_heads`"),
         (lambda: attend([], key_dim=1.5), "invalid value for argument `key_dim`"),
         (lambda: attend([], value_dim=0), "invalid value for argument `value_dim`"),
-        (lambda: attend([], dropout=2), "`dropout`"),
+        (lambda: attend([], dropout=2), "argument `dropout`"),
         (lambda: attend([], sliding_window=0), "`sliding_window` must be `None` or a positive"),
         (lambda: attend([], output_shape=1.5), "Invalid `output_shape`: 1.5"),
         (lambda: attend([], attention_axes="a"), "`attention_axes` must be an int"),
@@ -494,7 +494,7 @@ def attend(shapes, call=None, **kwargs):
             "must have three axes",
         ),
         (lambda: layers.Attention(score_mode="sum"), "Invalid value for argument score_mode"),
-        (lambda: layers.Attention(dropout=2), "`rate`|`dropout`"),
+        (lambda: layers.Attention(dropout=2), "argument `dropout`"),
         (lambda: layers.Attention()(torch.ones(2, 3, 4)), "must be called on a list of inputs"),
         (lambda: layers.Attention()([torch.ones(2, 3, 4)]), "accepts inputs list of length 2 or 3"),
         (

@@ -34,7 +34,7 @@ class _HeadAttention(Layer):
     _value_dense: Any
     _output_dense: Any
     _gate_dense: Any
-    _dropout: Any
+    _dropout_layer: Any
 
     def __init__(
         self,
@@ -104,9 +104,9 @@ class _HeadAttention(Layer):
             gate = (sizes[0][0], sizes[2][1])
             self._gate_dense = self._dense("gate", query_shape, gate, activation="sigmoid")
         self._project("value", value_shape, sizes[2])
-        self._dropout = None
+        self._dropout_layer = None
         if self.dropout > 0:
-            self._dropout = Dropout(self.dropout, seed=self.seed, dtype=self.dtype_policy)
+            self._dropout_layer = Dropout(self.dropout, seed=self.seed, dtype=self.dtype_policy)
         heads, size = sizes[0][0], sizes[2][1]
         letters = "abcdefghijklmnopqrstuvwxyz"[: len(query_shape) + 1 + len(output_shape)]
         kept, summed, new = (
@@ -277,7 +277,7 @@ class _HeadAttention(Layer):
         scores = torch.softmax(scores, -1)
         if allowed is not None:  # where nothing is allowed there is no share to give
             scores = scores.masked_fill(~allowed, 0.0)
-        dropped = self._dropout(scores, training=True) if dropout else scores
+        dropped = self._dropout_layer(scores, training=True) if dropout else scores
         return dropped @ v, scores
 
     def _allowed(self, value_mask, key_mask, attention_mask):
