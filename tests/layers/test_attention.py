@@ -227,6 +227,16 @@ def test_a_mask_of_values_of_two_axes():
     assert torch.equal(scores[:, :, 1, 2] > 0, mask.transpose(1, 2))
 
 
+def test_a_mask_of_the_first_of_two_axes():
+    layer = layers.MultiHeadAttention(2, 3, attention_axes=(1, 2), use_bias=False)
+    x, mask = torch.tensor(data(2, 3, 4, 5)), torch.tensor([[True, False, True]] * 2)
+    y, scores = layer(x, x, query_mask=mask, value_mask=mask, return_attention_scores=True)
+    seen = mask[:, :, None].expand(2, 3, 4)
+    assert torch.equal(y.ne(0).all(-1), seen)
+    expected = seen[:, None, :, :, None, None] & seen[:, None, None, None]
+    assert torch.equal(scores > 0, expected.expand(scores.shape))
+
+
 @pytest.mark.filterwarnings("ignore:.*does not support masking")  # Keras' projections
 @pytest.mark.parametrize("name", OF_HEADS)
 def test_masks_that_tensors_carry(name):

@@ -179,7 +179,7 @@ class _HeadAttention(Layer):
             )
         allowed = None
         if value_mask is not None or key_mask is not None or attention_mask is not None:
-            allowed = self._allowed(value_mask, key_mask, attention_mask)
+            allowed = self._allowed(k, value_mask, key_mask, attention_mask)
         if self.sliding_window is not None or (causal and (allowed is not None or custom)):
             axis = self._axes[0]
             near = band(q.shape[axis], k.shape[axis], causal, self.sliding_window, q.device)
@@ -194,7 +194,7 @@ class _HeadAttention(Layer):
         scores: Any
         outputs, scores = self._compute_attention(q, k, v, allowed, training, **options)
         if query_mask is not None:  # cheaper than rows of a mask
-            unseen = ~query_mask.bool().unsqueeze(-1).unsqueeze(-1)
+            unseen = ~_over_steps(query_mask, outputs)
             outputs = outputs.masked_fill(unseen, 0.0)
             if return_attention_scores:
                 scores = scores.masked_fill(self._heads_first(unseen), 0.0)
@@ -280,15 +280,14 @@ class _HeadAttention(Layer):
         dropped = self._dropout_layer(scores, training=True) if dropout else scores
         return dropped @ v, scores
 
-    def _allowed(self, value_mask, key_mask, attention_mask):
+    def _allowed(self, keys, value_mask, key_mask, attention_mask):
         """Which query sees which key: booleans."""
         masks = []
         for mask in (value_mask, key_mask):
             if mask is not None and self._rank == 3:
                 masks.append(mask.bool().unsqueeze(-2))
             elif mask is not None:
-                mask = self._heads_first(mask.bool().unsqueeze(-1).unsqueeze(-1))
-                masks.append(mask.transpose(-1, -2))
+                masks.append(self._heads_first(_over_steps(mask, keys)).transpose(-1, -2))
         if attention_mask is not None:
             n = len(self._axes)
             if attention_mask.ndim < 2 * n:
@@ -677,6 +676,12 @@ def _again(initializer):
     if isinstance(initializer, initializers.Initializer):
         return type(initializer).from_config(initializer.get_config())
     return initializer
+
+
+def _over_steps(mask, x):
+    """A mask of the first axes of projected heads ``x``, as booleans ``(batch, ..., 1, 1)``."""
+    mask = mask.bool().reshape(mask.shape + (1,) * (x.ndim - mask.ndim))
+    return mask.expand(*x.shape[:-2], 1, 1)
 
 
 def _expanded(mask, rank):
