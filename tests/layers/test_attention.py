@@ -224,6 +224,16 @@ def test_a_mask_of_values_of_two_axes():
     assert torch.equal(scores[:, :, 1, 2] > 0, mask.transpose(1, 2))
 
 
+def test_a_mask_of_the_first_of_two_axes():
+    layer = layers.MultiHeadAttention(2, 3, attention_axes=(1, 2), use_bias=False)
+    x, mask = torch.tensor(data(2, 3, 4, 5)), torch.tensor([[True, False, True]] * 2)
+    y, scores = layer(x, x, query_mask=mask, value_mask=mask, return_attention_scores=True)
+    seen = mask[:, :, None].expand(2, 3, 4)
+    assert torch.equal(y.ne(0).all(-1), seen)
+    expected = seen[:, None, :, :, None, None] & seen[:, None, None, None]
+    assert torch.equal(scores > 0, expected.expand(scores.shape))
+
+
 @pytest.mark.filterwarnings("ignore:.*does not support masking")  # Keras' projections
 @pytest.mark.parametrize("name", OF_HEADS)
 def test_masks_that_tensors_carry(name):
@@ -456,7 +466,7 @@ def attend(shapes, call=None, **kwargs):
         (lambda: attend([], num_heads=0), "invalid value for argument `num_heads`"),
         (lambda: attend([], key_dim=1.5), "invalid value for argument `key_dim`"),
         (lambda: attend([], value_dim=0), "invalid value for argument `value_dim`"),
-        (lambda: attend([], dropout=2), "`dropout`"),
+        (lambda: attend([], dropout=2), "argument `dropout`"),
         (lambda: attend([], sliding_window=0), "`sliding_window` must be `None` or a positive"),
         (lambda: attend([], output_shape=1.5), "Invalid `output_shape`: 1.5"),
         (lambda: attend([], attention_axes="a"), "`attention_axes` must be an int"),
@@ -491,7 +501,7 @@ def attend(shapes, call=None, **kwargs):
             "must have three axes",
         ),
         (lambda: layers.Attention(score_mode="sum"), "Invalid value for argument score_mode"),
-        (lambda: layers.Attention(dropout=2), "`rate`|`dropout`"),
+        (lambda: layers.Attention(dropout=2), "argument `dropout`"),
         (lambda: layers.Attention()(torch.ones(2, 3, 4)), "must be called on a list of inputs"),
         (lambda: layers.Attention()([torch.ones(2, 3, 4)]), "accepts inputs list of length 2 or 3"),
         (

@@ -5,9 +5,10 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from torchkeras import _checks, random
 from torchkeras.graph._tensor import KerasTensor
 from torchkeras.layers._layer import Layer
-from torchkeras.layers._regularization import Dropout
+from torchkeras.random import SeedGenerator
 
 
 class _Attention(Layer):
@@ -17,15 +18,13 @@ class _Attention(Layer):
     _makes_masks = False
     use_scale: bool
     scale: Any
-    _dropout: Any
 
     def __init__(self, dropout=0.0, seed=None, **kwargs):
         super().__init__(**kwargs)
-        self.dropout = dropout
+        self.dropout = _checks.fraction("dropout", dropout)
         self.seed = seed
-        self._dropout = None
         if dropout > 0:
-            self._dropout = Dropout(dropout, seed=seed, dtype=self.dtype_policy)
+            self.seed_generator = SeedGenerator(seed)
 
     def _calculate_scores(self, query, key):
         raise NotImplementedError
@@ -47,7 +46,8 @@ class _Attention(Layer):
             allowed = both(allowed, band(query.shape[-2], key.shape[-2], True, None, query.device))
         weights = None
         outputs = None
-        if not return_attention_scores and not (training and self._dropout):
+        drops = training and self.dropout > 0
+        if not return_attention_scores and not drops:
             outputs = self._fused(query, key, value, allowed)
         if outputs is None:
             scores = self._calculate_scores(query, key)
@@ -55,8 +55,10 @@ class _Attention(Layer):
                 # Where nothing is allowed all values count alike.
                 scores = scores.masked_fill(~allowed, torch.finfo(scores.dtype).min)
             weights = torch.softmax(scores, -1)
-            if training and self._dropout is not None:
-                weights = self._dropout(weights, training=True)
+            if drops:
+                # Without a seed torch's own generator draws, in a fused kernel.
+                stream = None if self.seed is None else self.seed_generator
+                weights = random.dropout(weights, self.dropout, seed=stream)
             outputs = weights @ value
         if query_mask is not None:
             outputs = outputs.masked_fill(~query_mask.bool().unsqueeze(-1), 0.0)

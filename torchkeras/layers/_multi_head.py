@@ -34,7 +34,7 @@ class _HeadAttention(Layer):
     _value_dense: Any
     _output_dense: Any
     _gate_dense: Any
-    _dropout: Any
+    _dropout_layer: Any
 
     def __init__(
         self,
@@ -104,9 +104,9 @@ class _HeadAttention(Layer):
             gate = (sizes[0][0], sizes[2][1])
             self._gate_dense = self._dense("gate", query_shape, gate, activation="sigmoid")
         self._project("value", value_shape, sizes[2])
-        self._dropout = None
+        self._dropout_layer = None
         if self.dropout > 0:
-            self._dropout = Dropout(self.dropout, seed=self.seed, dtype=self.dtype_policy)
+            self._dropout_layer = Dropout(self.dropout, seed=self.seed, dtype=self.dtype_policy)
         heads, size = sizes[0][0], sizes[2][1]
         letters = "abcdefghijklmnopqrstuvwxyz"[: len(query_shape) + 1 + len(output_shape)]
         kept, summed, new = (
@@ -179,7 +179,7 @@ class _HeadAttention(Layer):
             )
         allowed = None
         if value_mask is not None or key_mask is not None or attention_mask is not None:
-            allowed = self._allowed(value_mask, key_mask, attention_mask)
+            allowed = self._allowed(k, value_mask, key_mask, attention_mask)
         if self.sliding_window is not None or (causal and (allowed is not None or custom)):
             axis = self._axes[0]
             near = band(q.shape[axis], k.shape[axis], causal, self.sliding_window, q.device)
@@ -194,7 +194,7 @@ class _HeadAttention(Layer):
         scores: Any
         outputs, scores = self._compute_attention(q, k, v, allowed, training, **options)
         if query_mask is not None:  # cheaper than rows of a mask
-            unseen = ~query_mask.bool().unsqueeze(-1).unsqueeze(-1)
+            unseen = ~_over_steps(query_mask, outputs)
             outputs = outputs.masked_fill(unseen, 0.0)
             if return_attention_scores:
                 scores = scores.masked_fill(self._heads_first(unseen), 0.0)
@@ -277,18 +277,17 @@ class _HeadAttention(Layer):
         scores = torch.softmax(scores, -1)
         if allowed is not None:  # where nothing is allowed there is no share to give
             scores = scores.masked_fill(~allowed, 0.0)
-        dropped = self._dropout(scores, training=True) if dropout else scores
+        dropped = self._dropout_layer(scores, training=True) if dropout else scores
         return dropped @ v, scores
 
-    def _allowed(self, value_mask, key_mask, attention_mask):
+    def _allowed(self, keys, value_mask, key_mask, attention_mask):
         """Which query sees which key: booleans."""
         masks = []
         for mask in (value_mask, key_mask):
             if mask is not None and self._rank == 3:
                 masks.append(mask.bool().unsqueeze(-2))
             elif mask is not None:
-                mask = self._heads_first(mask.bool().unsqueeze(-1).unsqueeze(-1))
-                masks.append(mask.transpose(-1, -2))
+                masks.append(self._heads_first(_over_steps(mask, keys)).transpose(-1, -2))
         if attention_mask is not None:
             n = len(self._axes)
             if attention_mask.ndim < 2 * n:
@@ -677,6 +676,12 @@ def _again(initializer):
     if isinstance(initializer, initializers.Initializer):
         return type(initializer).from_config(initializer.get_config())
     return initializer
+
+
+def _over_steps(mask, x):
+    """A mask of the first axes of projected heads ``x``, as booleans ``(batch, ..., 1, 1)``."""
+    mask = mask.bool().reshape(mask.shape + (1,) * (x.ndim - mask.ndim))
+    return mask.expand(*x.shape[:-2], 1, 1)
 
 
 def _expanded(mask, rank):
