@@ -201,6 +201,10 @@ def test_discretization_adapts_to_what_comes():
     batches = ([i] * 4 for i in range(10**9))
     assert boundaries(batches, steps=4) == pytest.approx([0.0, 1.0, 2.0])
     assert boundaries([1.0, 2.0, 3.0, 4.0]) == [1.0, 2.0, 3.0]
+    for bins in (0, 1):  # all in one
+        layer = layers.Discretization(num_bins=bins)
+        layer.adapt(NORMAL)
+        assert set(layer(NORMAL).tolist()) == {0}
     layer = layers.Discretization(num_bins=2)
     layer.update_state(np.zeros((0,)))
     layer.finalize_state()

@@ -319,9 +319,8 @@ class TextVectorization(TextLayer):
             return [text.split() for text in texts]
         encoding = self.encoding
         if self.split == "character":
-            return [
-                [*map(str.encode, t.decode(encoding), itertools.repeat(encoding))] for t in texts
-            ]
+            each = itertools.repeat(encoding)
+            return [list(map(str.encode, text.decode(encoding), each)) for text in texts]
         split: Any = self.split
         words = split(np.array([text.decode(encoding) for text in texts]))
         return [_strings.as_bytes(list(row), encoding)[0] for row in words]
