@@ -465,7 +465,7 @@ def _given(layer):
     if isinstance(layer, Discretization):
         return layer._given
     if isinstance(layer, TextVectorization):
-        layer = layer._lookup
+        layer = layer._lookup_layer
     return getattr(layer, "_static", False)
 
 
