@@ -201,6 +201,10 @@ def test_discretization_adapts_to_what_comes():
     batches = ([i] * 4 for i in range(10**9))
     assert boundaries(batches, steps=4) == pytest.approx([0.0, 1.0, 2.0])
     assert boundaries([1.0, 2.0, 3.0, 4.0]) == [1.0, 2.0, 3.0]
+    for bins in (0, 1):  # all in one
+        layer = layers.Discretization(num_bins=bins)
+        layer.adapt(NORMAL)
+        assert set(layer(NORMAL).tolist()) == {0}
     layer = layers.Discretization(num_bins=2)
     layer.update_state(np.zeros((0,)))
     layer.finalize_state()
@@ -290,6 +294,34 @@ def test_category_encoding():
 def test_category_encoding_errors(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+# --- devices and types ------------------------------------------------------------------
+
+PLAIN = {
+    "Normalization": ({"mean": [1.0] * 3, "variance": [2.0] * 3}, (2, 3)),
+    "Rescaling": ({"scale": [1.0, 2.0, 3.0]}, (2, 3)),
+    "Discretization": ({"bin_boundaries": [0.0, 1.0], "output_mode": "count"}, (2, 3)),
+    "CategoryEncoding": ({"num_tokens": 3}, (2, 3)),
+    "IntegerLookup": ({"vocabulary": [0, 1], "output_mode": "count"}, (2, 3)),
+    "MelSpectrogram": ({"fft_length": 32}, (2, 100)),
+}
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_constants_follow_the_inputs(name):
+    kwargs, shape = PLAIN[name]
+    layer = getattr(layers, name)(**kwargs)
+    dtype = torch.int64 if name in ("CategoryEncoding", "IntegerLookup") else torch.float32
+    x = torch.zeros(shape, dtype=dtype)
+    expected = layer(x)
+    if name != "Normalization":  # whose numbers are weights elsewhere, and stay where they are
+        there = layer(x.to("meta"))
+        assert (there.device.type, there.shape) == ("meta", expected.shape)
+    assert torch.equal(layer(x), expected)  # nothing was lost on the way
+    assert not layer.state_dict()
+    assert layer.double()(x).dtype == torch.float64
+    np.testing.assert_allclose(layer.half()(x).float(), expected, rtol=1e-2, atol=1e-2)
 
 
 # --- Pipeline --------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torchkeras import _checks, _dtypes, config
 from torchkeras.layers._input_spec import InputSpec
 from torchkeras.layers._layer import Layer
+from torchkeras.layers._preprocessing import _constants
 
 _FLOOR = 1e-7
 
@@ -84,9 +85,8 @@ class MelSpectrogram(Layer):
         self.mag_exp = mag_exp
         self.min_power = min_power
         self.ref_power = ref_power
-        # Buffers, to move with the layer; in no file, as the config says what they are.
-        self.register_buffer("_window", self._make_window(), persistent=False)
-        self.register_buffer("_bands", self._make_bands(), persistent=False)
+        _constants.keep(self, "_window", self._make_window())
+        _constants.keep(self, "_bands", self._make_bands())
         self._build_at_init()
 
     def _make_window(self):
@@ -135,14 +135,14 @@ class MelSpectrogram(Layer):
             self.fft_length,
             self.sequence_stride,
             self.sequence_length,
-            self._window.to(x.dtype),
+            _constants.at(self, "_window", x.device).to(x.dtype),
             center=True,
             pad_mode="reflect",
             return_complex=True,
         )
         x = x.abs()  # (signals, frequencies, frames)
         x = x.square() if self.mag_exp == 2 else x if self.mag_exp == 1 else x.pow(self.mag_exp)
-        x = self._bands.to(x.dtype).t() @ x
+        x = _constants.at(self, "_bands", x.device).to(x.dtype).t() @ x
         if self.power_to_db:
             x = 10.0 * x.clamp(min=self.min_power).log10()
             x = x - float(10.0 * np.log10(max(self.min_power, self.ref_power)))

@@ -6,7 +6,7 @@ import torch
 from torchkeras import _dtypes
 from torchkeras.graph._tensor import KerasTensor
 from torchkeras.layers._layer import Layer
-from torchkeras.layers._preprocessing import _category, _data
+from torchkeras.layers._preprocessing import _category, _constants, _data
 
 _MODES = ("int", "one_hot", "multi_hot", "count")
 
@@ -92,10 +92,7 @@ class Discretization(Layer):
             )
         self.bin_boundaries = boundaries.tolist()
         self._ready = True
-        tensor = torch.tensor(self.bin_boundaries, dtype=torch.float32)
-        held = self._buffers.get("_edges")
-        # A buffer, to move with the layer; in no file, as the config holds the boundaries.
-        self.register_buffer("_edges", tensor if held is None else tensor.to(held.device), False)
+        _constants.keep(self, "_edges", torch.tensor(self.bin_boundaries, dtype=torch.float32))
 
     def get_config(self):
         return {
@@ -180,7 +177,8 @@ class Discretization(Layer):
                 "You need to either pass the `bin_boundaries` argument at construction time or "
                 "call `adapt(dataset)` before you can start using the `Discretization` layer."
             )
-        x = torch.bucketize(inputs.float(), self._edges, out_int32=True, right=True)
+        edges = _constants.at(self, "_edges", inputs.device).float()
+        x = torch.bucketize(inputs.float(), edges, out_int32=True, right=True)
         if self.output_mode == "int":
             return x
         dtype = _dtypes.torch_dtype(self.compute_dtype)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from torchkeras import _dtypes, _state
+from torchkeras import _device, _dtypes, _state
 from torchkeras.graph._tensor import KerasTensor
 from torchkeras.layers._core import Identity
 from torchkeras.layers._input import Input
@@ -365,12 +365,12 @@ class FeatureSpace(Layer):
         if missing:
             raise KeyError(f"The data have no columns {missing}. Expected: {list(self.features)}")
         self.get_encoded_features()
-        columns, ranks = {}, set()
+        columns, ranks, device = {}, set(), _device.device_of(self)
         for name, feature in self.features.items():
             if isinstance(data[name], KerasTensor):
                 columns[name] = data[name]
                 continue
-            columns[name], rank = _column(data[name], feature.dtype)
+            columns[name], rank = _column(data[name], feature.dtype, device)
             ranks.add(rank)
         outputs = self._encode(columns)
         if ranks == {0}:  # one row
@@ -465,7 +465,7 @@ def _given(layer):
     if isinstance(layer, Discretization):
         return layer._given
     if isinstance(layer, TextVectorization):
-        layer = layer._lookup
+        layer = layer._lookup_layer
     return getattr(layer, "_static", False)
 
 
@@ -484,12 +484,12 @@ def _size(layer, name) -> Any:
     )
 
 
-def _column(value, dtype):
+def _column(value, dtype, device=None):
     """A column as ``(batch, 1)`` of its element type, and the rank that it had."""
     if _strings.is_text(value):
         value = _strings.as_array(value)
     elif isinstance(value, torch.Tensor) or dtype != "string":
-        value = _dtypes.to_tensor(value, dtype if dtype in _dtypes.TORCH else None)
+        value = _dtypes.to_tensor(value, dtype if dtype in _dtypes.TORCH else None, device)
     else:
         value = np.asarray(value)
     rank = value.ndim

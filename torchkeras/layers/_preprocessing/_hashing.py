@@ -5,10 +5,10 @@ import numbers
 import numpy as np
 import torch
 
-from torchkeras import _device, _dtypes
+from torchkeras import _dtypes
 from torchkeras.graph._tensor import KerasTensor, is_symbolic
 from torchkeras.layers._layer import Layer
-from torchkeras.layers._preprocessing import _category, _strings
+from torchkeras.layers._preprocessing import _category, _constants, _strings
 
 _MODES = ("int", "one_hot", "multi_hot", "count")
 
@@ -39,9 +39,8 @@ class TextLayer(Layer):
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
-        # An empty buffer moves with the layer: where its outputs are to be.
-        empty = torch.empty(0, device=_device.default_device())
-        self.register_buffer("_home", empty, persistent=False)
+        # An empty constant moves with the layer: where its outputs are to be.
+        _constants.keep(self, "_home", torch.empty(0))
 
     def forward(self, *args, **kwargs):
         if args:

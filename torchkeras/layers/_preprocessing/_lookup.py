@@ -10,7 +10,7 @@ import torch
 
 from torchkeras import _configurable, _dtypes
 from torchkeras.graph._tensor import KerasTensor
-from torchkeras.layers._preprocessing import _category, _data, _strings
+from torchkeras.layers._preprocessing import _category, _constants, _data, _strings
 from torchkeras.layers._preprocessing._hashing import TextLayer, as_key
 
 _MODES = ("int", "one_hot", "multi_hot", "count", "tf_idf")
@@ -254,8 +254,7 @@ class _Lookup(TextLayer):
         self._terms = terms
         self._index_terms(len(self._specials()))
         if idf is not None:
-            weights = torch.tensor(idf, dtype=torch.float32, device=self._home.device)
-            self.register_buffer("_idf", weights, persistent=False)
+            _constants.keep(self, "_idf", torch.tensor(idf, dtype=torch.float32))
 
     def _index_terms(self, first):
         raise NotImplementedError
@@ -398,7 +397,7 @@ class _Lookup(TextLayer):
 
     def _weighted(self, counts):
         """Counts times the weights of the tokens; 0 where there are no tokens yet."""
-        weights = self._idf.to(counts)
+        weights = _constants.at(self, "_idf", counts.device).to(counts.dtype)
         return counts * torch.nn.functional.pad(weights, (0, counts.shape[-1] - len(weights)))
 
     def _depth(self) -> Any:
@@ -721,7 +720,7 @@ class IntegerLookup(_Lookup):
             values = [*self._specials(), *self._terms, self.oov_token]
             tables["_values"] = torch.tensor(values, dtype=torch.int64)
         for name, table in tables.items():
-            self.register_buffer(name, table.to(self._home.device), persistent=False)
+            _constants.keep(self, name, table)
 
     def call(self, inputs):
         if not isinstance(inputs, torch.Tensor) or inputs.is_floating_point():
@@ -731,15 +730,18 @@ class IntegerLookup(_Lookup):
         self._need_vocabulary()
         x = inputs.long()
         if self.invert:
-            last = len(self._values) - 1
-            return self._values[torch.where((x < 0) | (x >= last), last, x)]
-        at = torch.searchsorted(self._keys, x).clamp(max=len(self._keys) - 1)
-        found = self._keys[at] == x
+            values = _constants.at(self, "_values", x.device)
+            last = len(values) - 1
+            return values[torch.where((x < 0) | (x >= last), last, x)]
+        keys = _constants.at(self, "_keys", x.device)
+        at = torch.searchsorted(keys, x).clamp(max=len(keys) - 1)
+        found = keys[at] == x
+        places = _constants.at(self, "_key_places", x.device)[at]
         number = self.num_oov_indices
         if number == 0:
             if not torch.compiler.is_compiling() and not found.all():
                 self._refuse_missing()
-            return self._encoded(self._key_places[at])
+            return self._encoded(places)
         oov: Any = 0
         if number > 1 and self.oov_method == "floormod":
             oov = x % number
@@ -747,9 +749,7 @@ class IntegerLookup(_Lookup):
             integers = x.detach().cpu().numpy()
             bins = _strings.hashed(_strings.ints_as_bytes(integers), number, self.salt)
             oov = torch.from_numpy(bins.reshape(integers.shape)).to(x.device)
-        return self._encoded(
-            torch.where(found, self._key_places[at], oov + (len(self._specials()) - number))
-        )
+        return self._encoded(torch.where(found, places, oov + (len(self._specials()) - number)))
 
 
 def _added(counts, new):

@@ -7,7 +7,7 @@ import torch
 
 from torchkeras import _dtypes, config
 from torchkeras.layers._layer import Layer
-from torchkeras.layers._preprocessing import _data
+from torchkeras.layers._preprocessing import _constants, _data
 from torchkeras.saving import _objects
 
 _EPSILON = 1e-7
@@ -104,8 +104,7 @@ class Normalization(Layer):
                     f"`{name}` must broadcast to the axes that are kept, of shape {shape}. "
                     f"Received: {name} of shape {tuple(value.shape)}"
                 ) from error
-            # A buffer, to move with the layer; in no file, as the config holds the values.
-            self.register_buffer(f"adapt_{name}", value, persistent=False)
+            _constants.keep(self, f"adapt_{name}", value)
 
     @property
     def mean(self):
@@ -247,20 +246,20 @@ class Rescaling(Layer):
             elif not _dtypes.is_float(self.compute_dtype):
                 value = int(value)
             if isinstance(value, torch.Tensor):
-                self.register_buffer(f"_{name}", value, persistent=False)
+                _constants.keep(self, f"_{name}", value)
             else:
                 self.__dict__[f"_{name}"] = value
         self._build_at_init()
 
     def call(self, inputs):
         x = inputs.to(_dtypes.torch_dtype(self.compute_dtype))
-        return x * self._placed(self._scale, x) + self._placed(self._offset, x)
+        return x * self._placed("_scale", x) + self._placed("_offset", x)
 
-    def _placed(self, value, x):
+    def _placed(self, name, x):
         """A vector for the channels, where those are not the last axis."""
-        if not isinstance(value, torch.Tensor):
-            return value
-        value = value.to(x)
+        if name in self.__dict__:
+            return self.__dict__[name]
+        value = _constants.at(self, name, x.device).to(x.dtype)
         first = config.image_data_format() == "channels_first"
         if first and value.ndim == 1 and len(value) > 1 and x.ndim > 2:
             value = value.reshape(-1, 1, 1)

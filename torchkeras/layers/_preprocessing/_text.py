@@ -134,7 +134,7 @@ class TextVectorization(TextLayer):
         self.pad_to_max_tokens = pad_to_max_tokens
         self.sparse = self.ragged = False
         self.encoding = encoding
-        self._lookup = StringLookup(
+        self._lookup_layer = StringLookup(
             max_tokens=max_tokens,
             vocabulary=vocabulary,
             idf_weights=idf_weights,
@@ -148,13 +148,13 @@ class TextVectorization(TextLayer):
 
     def _config_value(self, name):
         if name in ("vocabulary", "idf_weights"):
-            return getattr(self._lookup, f"input_{name}")
+            return getattr(self._lookup_layer, f"input_{name}")
         return super()._config_value(name)
 
     @_configurable.reads_signature
     def get_config(self):
         config = super().get_config()
-        config["vocabulary_size"] = self._lookup._known_size()
+        config["vocabulary_size"] = self._lookup_layer._known_size()
         return config
 
     @classmethod
@@ -183,11 +183,11 @@ class TextVectorization(TextLayer):
         Args:
             include_special_tokens: Whether with the padding and the out-of-vocabulary token.
         """
-        return self._lookup.get_vocabulary(include_special_tokens)
+        return self._lookup_layer.get_vocabulary(include_special_tokens)
 
     def vocabulary_size(self):
         """Number of places, with those of the special tokens."""
-        return self._lookup.vocabulary_size()
+        return self._lookup_layer.vocabulary_size()
 
     def set_vocabulary(self, vocabulary, idf_weights=None):
         """Sets the vocabulary, instead of `adapt`.
@@ -199,7 +199,7 @@ class TextVectorization(TextLayer):
         Raises:
             ValueError: as of `StringLookup.set_vocabulary`.
         """
-        self._lookup.set_vocabulary(vocabulary, idf_weights)
+        self._lookup_layer.set_vocabulary(vocabulary, idf_weights)
 
     def adapt(self, data, batch_size=None, steps=None):
         """Makes the vocabulary out of texts: the most frequent words first.
@@ -223,7 +223,7 @@ class TextVectorization(TextLayer):
 
     def update_state(self, data):
         """Counts the words of one batch of texts."""
-        if self._lookup._static:  # the same words as of the layer inside
+        if self._lookup_layer._static:  # the same words as of the layer inside
             raise ValueError(
                 f"Cannot adapt layer '{self.name}' after setting a static vocabulary via "
                 "`vocabulary` argument or `set_vocabulary()` method."
@@ -231,23 +231,23 @@ class TextVectorization(TextLayer):
         tokens, lengths, _ = self._words(self._standardized(data))
         if self.split is None and len(lengths) == 1 and np.ndim(data) < 2:
             lengths = np.ones(len(tokens), np.int64)  # a list of texts, each a document
-        self._lookup._count(tokens, lengths)
+        self._lookup_layer._count(tokens, lengths)
 
     def finalize_state(self):
         """Makes the vocabulary out of the counts."""
-        self._lookup.finalize_state()
+        self._lookup_layer.finalize_state()
 
     def reset_state(self):
         """Forgets the counts; the vocabulary stays until `finalize_state`."""
-        self._lookup.reset_state()
+        self._lookup_layer.reset_state()
 
     def save_assets(self, dir_path):
         """Writes the vocabulary into a folder, unless the config holds it."""
-        self._lookup.save_assets(dir_path)
+        self._lookup_layer.save_assets(dir_path)
 
     def load_assets(self, dir_path):
         """Reads what `save_assets` wrote."""
-        self._lookup.load_assets(dir_path)
+        self._lookup_layer.load_assets(dir_path)
 
     # --- calling ------------------------------------------------------------------
 
@@ -319,16 +319,15 @@ class TextVectorization(TextLayer):
             return [text.split() for text in texts]
         encoding = self.encoding
         if self.split == "character":
-            return [
-                [*map(str.encode, t.decode(encoding), itertools.repeat(encoding))] for t in texts
-            ]
+            each = itertools.repeat(encoding)
+            return [list(map(str.encode, text.decode(encoding), each)) for text in texts]
         split: Any = self.split
         words = split(np.array([text.decode(encoding) for text in texts]))
         return [_strings.as_bytes(list(row), encoding)[0] for row in words]
 
     def call(self, inputs):
         tokens, lengths, shape = self._words(inputs)
-        lookup = self._lookup
+        lookup = self._lookup_layer
         if not lookup._terms and not self.pad_to_max_tokens:
             lookup._need_vocabulary()
         places = lookup._places(tokens)
@@ -362,7 +361,7 @@ class TextVectorization(TextLayer):
         elif len(shape) > 1 or (self.output_mode != "int" and shape):
             shape = shape[:-1]
         if self.output_mode != "int":
-            return (*shape, self._lookup._depth())
+            return (*shape, self._lookup_layer._depth())
         if self.split is None and len(input_shape) == 1 and self.output_sequence_length is None:
             return shape
         return (*shape, self.output_sequence_length)
