@@ -251,11 +251,6 @@ def test_checkpoint_makes_folders_and_takes_safetensors(tmp_path):
         callback.on_epoch_end(0, {})
 
 
-def test_checkpoint_of_a_model_that_cannot_be_saved():
-    with pytest.raises(ValueError, match="Whole models cannot be saved yet"):
-        callbacks.ModelCheckpoint("m.keras").set_model(object())
-
-
 def test_checkpoint_looks_only_if_it_must():
     class Shy(dict):
         def items(self):

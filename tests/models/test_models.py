@@ -447,7 +447,7 @@ class TestWeightFiles:
             model.load_weights(broken)
         with pytest.raises(FileNotFoundError):
             model.load_weights(tmp_path / "missing.safetensors")
-        with pytest.raises(ValueError, match="must end in `.safetensors`"):
+        with pytest.raises(ValueError, match="must end in `.weights.h5`"):
             model.save_weights(tmp_path / "weights.h5")
         with pytest.raises(ValueError, match="has no weights yet"):
             torchkeras.Sequential([layers.Dense(1)]).save_weights(broken)

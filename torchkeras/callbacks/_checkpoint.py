@@ -73,19 +73,6 @@ class ModelCheckpoint(Monitor):
                 f"filepath={self.filepath}"
             )
 
-    def set_model(self, model):
-        """Takes note of the model.
-
-        Raises:
-            ValueError: if it is to be saved whole and cannot be.
-        """
-        if not self.save_weights_only and not hasattr(model, "save"):
-            raise ValueError(
-                "Whole models cannot be saved yet. Pass `save_weights_only=True` and a filepath "
-                f"that ends in `.safetensors`. Received: filepath={self.filepath}"
-            )
-        super().set_model(model)
-
     def on_train_batch_end(self, batch, logs=None):
         """Saves if enough batches have passed."""
         if self._should_save_on_batch(batch):

@@ -570,9 +570,11 @@ class Lambda(Layer):
             if isinstance(value, dict):
                 if safe and value.get("class_name") == "__lambda__":
                     raise ValueError(
-                        f"The `{name}` of this Lambda layer is Python code, which is not run from "
-                        "a config. If you trust where it comes from, pass `safe_mode=False` or "
-                        "call `keras.config.enable_unsafe_deserialization()`."
+                        f"Requested the deserialization of a `Lambda` layer whose `{name}` is a "
+                        "Python lambda. This carries a potential risk of arbitrary code execution "
+                        "and thus it is disallowed by default. If you trust where it comes from, "
+                        "pass `safe_mode=False` or call "
+                        "`keras.config.enable_unsafe_deserialization()`."
                     )
                 config[name] = _objects.deserialize_keras_object(
                     _wrapped(value), custom_objects=custom_objects, safe_mode=safe

@@ -23,6 +23,7 @@ from torchkeras.graph import _infer, _operation
 from torchkeras.graph._operation import Operation
 from torchkeras.graph._tensor import KerasTensor
 from torchkeras.layers import _call, _tracking
+from torchkeras.layers._saved import Saved
 from torchkeras.metrics import Metric
 
 _Tensor = torch.Tensor
@@ -30,7 +31,7 @@ _context = _call.context
 _OF_COMPILE = ("_loss_tracker", "_compile_metrics", "_compile_loss")
 
 
-class Layer(Operation, nn.Module):
+class Layer(Saved, Operation, nn.Module):
     """A computation with weights: a Keras layer that is an `nn.Module`.
 
     A subclass stores its arguments in ``__init__``, makes its weights in ``build`` with
@@ -904,7 +905,8 @@ def _wrap_build(build):
             self.__dict__["_building"] = False
         self.built = True
         names = _build_names(build)
-        self.__dict__["_build_shapes"] = {**dict(zip(names, args)), **kwargs}
+        given = {**dict(zip(names, args)), **kwargs}
+        self.__dict__["_build_shapes"] = given or dict.fromkeys(names[:1])
 
     return wrapped
 

@@ -6,6 +6,7 @@ import torch
 
 from torchkeras import initializers
 from torchkeras._checks import is_positive_int
+from torchkeras.layers._saved import Saved
 
 
 def adapted(name):
@@ -27,7 +28,7 @@ def stored(name):
     return property(get, doc=f"The variable `{name}`, without an adapter.")
 
 
-class LoRA:
+class LoRA(Saved):
     """Mixin of the layers whose main weight can be frozen and trained through an adapter.
 
     The weight that counts is then ``weight + lora_alpha / lora_rank * a @ b``.
@@ -89,6 +90,24 @@ class LoRA:
         """The shape of the main weight as the formula has it."""
         return tuple(self._stored(self._adapted).shape)
 
+    def _saved_variables(self: Any):
+        lora = () if not self.lora_enabled else self._lora_pair()
+        return [v for v in super()._saved_variables() if all(v is not part for part in lora)]
+
+    def save_own_variables(self: Any, store):
+        """Puts the layer's weights into a dict, an adapter merged into the main one."""
+        super().save_own_variables(store)
+        if self.lora_enabled:
+            names = [v.name for v in self._saved_variables()]
+            store[str(names.index(self._adapted))] = self._merged(self._adapted)
+
+    def load_own_variables(self: Any, store):
+        """Sets the layer's weights from a dict; an adapter begins anew, adding nothing."""
+        super().load_own_variables(store)
+        if self.lora_enabled:
+            for part in self._lora_pair():
+                part.assign(torch.zeros_like(part))
+
     def enable_lora(
         self: Any, rank, lora_alpha=None, a_initializer="he_uniform", b_initializer="zeros"
     ):
@@ -134,3 +153,6 @@ class LoRA:
         self.lora_enabled = True
         self.lora_rank = rank
         self.lora_alpha = rank if lora_alpha is None else lora_alpha
+
+
+LoRA.load_own_variables._by_number = True

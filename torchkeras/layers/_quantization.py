@@ -61,6 +61,27 @@ class Quantizable(LoRA):
             )
         self.quantization_config = config
 
+    def _saved_variables(self: Any):
+        # The order of Keras' files: the main weight first; adapters are merged into it.
+        own = {**self._parameters, **self._buffers}
+        main = [self._adapted, "bias"]
+        names = [n for n in own if n not in main and not n.startswith("lora_")]
+        return [own[n] for n in (*main, *names) if own.get(n) is not None]
+
+    def save_own_variables(self: Any, store):
+        """Puts the layer's weights into a dict, an adapter merged into the main one."""
+        weights = {v.name: v for v in self._saved_variables()}
+        if self.lora_enabled:
+            name = self._adapted
+            merged = self._merged(name).detach()
+            if self._bits in (None, "float8"):
+                weights[name] = merged
+            else:
+                config = self.quantization_config or self._policy_config()
+                weights |= self._quantized(name, merged, self._bits, config)
+        for i, value in enumerate(weights.values()):
+            store[str(i)] = value
+
     # --- what a layer says of its weight -----------------------------------------
 
     def _quantized_axes(self, shape) -> Axes:
@@ -209,37 +230,45 @@ class Quantizable(LoRA):
 
     def _replace(self: Any, name, weight, mode, config):
         """Puts integers in the place of a weight of floats."""
+        del self._parameters[name]
+        self._add_integers(name, tuple(weight.shape), mode, config)
+        for part, value in self._quantized(name, weight, mode, config).items():
+            self.__dict__["_buffers"][part].assign(value)
+
+    def _quantized(self: Any, name, weight, mode, config):
+        """The integers of a weight of floats, their scale and zero points, as they are stored."""
         shape = tuple(weight.shape)
         axes = self._axes_of(name, shape)
-        del self._parameters[name]
-        self._add_integers(name, shape, mode, config)
         block = _blocks(config) if mode == "int4" else None
+        parts = {}
         if block is None:
             shared = axes.reduced
             if mode == "int4":
                 rows, columns = self._matrix_shape(axes, shape)
                 weight = weight.reshape((columns, rows) if axes.by_row else (rows, columns))
                 shared = int(axes.by_row)
-            quantizer = config.weight_quantizer or quantizers.AbsMaxQuantizer(
+            quantizer = getattr(config, "weight_quantizer", None) or quantizers.AbsMaxQuantizer(
                 axis=shared, value_range=(-127, 127) if mode == "int8" else (-8, 7)
             )
             integers, scale = quantizer(weight)
             if mode == "int8" and axes.scale_order is not None:
                 kept = [shape[axis] for axis in self._kept(axes, len(shape))]
                 scale = scale.reshape(kept).permute(axes.scale_order)
-            self._fill(f"{name}_scale", scale)
+            parts[f"{name}_scale"] = scale
         else:
-            matrix = self._as_matrix(weight, axes)
             integers, scale, zero = quantizers.abs_max_quantize_grouped_with_zero_point(
-                matrix, block
+                self._as_matrix(weight, axes), block
             )
             turn = (lambda x: x.t()) if axes.by_row else (lambda x: x)
             integers = turn(integers)
-            self._fill(f"{name}_scale", turn(scale))
-            self._fill(f"{name}_zero", turn(zero))
+            parts = {f"{name}_scale": turn(scale), f"{name}_zero": turn(zero)}
         if mode == "int4":
             integers = quantizers.pack_int4(integers.contiguous(), axis=axes.packed_axis)[0]
-        self._fill(name, integers)
+        stored = self.__dict__["_buffers"]
+        return {
+            part: value.reshape(stored[part].shape).to(stored[part].dtype)
+            for part, value in {name: integers, **parts}.items()
+        }
 
     def _as_matrix(self, weight, axes):
         rows, columns = self._matrix_shape(axes, tuple(weight.shape))
@@ -250,10 +279,6 @@ class Quantizable(LoRA):
     @staticmethod
     def _from_matrix(matrix, axes, shape):
         return (matrix.t() if axes.by_row else matrix).reshape(shape)
-
-    def _fill(self, name, value):
-        variable = self.__dict__["_buffers"][name]
-        variable.assign(value.reshape(variable.shape))
 
     # --- from bits to floats -----------------------------------------------------
 

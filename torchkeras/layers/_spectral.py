@@ -61,6 +61,9 @@ class SpectralNormalization(Wrapper):
             return super().weights
         return list({id(w): w for w in (self.kernel, self.vector_u, *super().weights)}.values())
 
+    def _saved_variables(self):
+        return [self.kernel, self.vector_u]  # as in Keras' files
+
     def build(self, input_shape=None):
         super().build(input_shape)
         if not hasattr(self.layer, "kernel") and not hasattr(self.layer, "embeddings"):

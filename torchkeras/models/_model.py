@@ -1,5 +1,6 @@
 """Model: a layer that can be trained, made by subclassing or from a graph of symbols."""
 
+import json
 import re
 import warnings
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from torchkeras import _dtypes, _state, tree
+from torchkeras import _configurable, _dtypes, _state, tree
 from torchkeras.graph import _operation
 from torchkeras.graph._function import Graph, symbolic_run
 from torchkeras.graph._tensor import KerasTensor
@@ -15,8 +16,8 @@ from torchkeras.layers import _call, _quantization
 from torchkeras.layers._input import Input, InputLayer
 from torchkeras.layers._input_spec import InputSpec, check
 from torchkeras.layers._layer import Layer
-from torchkeras.models import _summary
-from torchkeras.saving import _weights
+from torchkeras.models import _config, _summary
+from torchkeras.saving import CustomObjectScope, _archive, _objects, _weights
 from torchkeras.training._trainer import Trainer
 
 
@@ -398,7 +399,7 @@ class Model(Trainer, Layer):
         )
         (print_fn or print)(text)
 
-    def quantize(self, mode=None, config=None, filters=None, type_check=True):
+    def quantize(self, mode=None, config=None, filters=None, **kwargs):
         """Keeps the weights of all layers that can be quantized in few bits from now on.
 
         Args:
@@ -406,11 +407,16 @@ class Model(Trainer, Layer):
             config: A ``QuantizationConfig``; default the mode's own.
             filters: A regular expression of names of layers, a list of them, or a function of
                 a layer: the layers it leaves out stay as they are.
-            type_check: Whether subclasses of layers are left as they are.
+            **kwargs: ``type_check``, whether subclasses of layers are left as they are.
 
         Raises:
             ValueError: if the model is not built, or for an unknown mode or ``filters``.
         """
+        type_check = kwargs.pop("type_check", True)
+        if kwargs:
+            raise ValueError(
+                f"Unrecognized keyword arguments passed to {type(self).__name__}: {kwargs}"
+            )
         mode, config = _quantization.resolve(mode, config)
         if not self.built:
             raise ValueError(
@@ -429,11 +435,91 @@ class Model(Trainer, Layer):
 
     # --- files ---------------------------------------------------------------------
 
-    def save_weights(self, filepath, overwrite=True, max_shard_size=None):
-        """Writes all weights to a ``.safetensors`` file, whole or not at all.
+    def _is_graph(self):
+        """Whether the graph is all there is to the model: its class adds no arguments."""
+        return self._graph is not None and type(self).__init__ in (
+            Model.__init__,
+            Functional.__init__,
+        )
+
+    @_configurable.reads_signature
+    def get_config(self):
+        """Dict from which `from_config` makes the model anew: the graph, if there is one."""
+        return _config.graph_config(self) if self._is_graph() else super().get_config()
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """A model from the dict that `get_config` returned.
 
         Args:
-            filepath: Path that ends in ``.safetensors``.
+            config: The dict.
+            custom_objects: Dict from name to the custom classes and functions named inside.
+        """
+        with CustomObjectScope(custom_objects):
+            if not {"layers", "input_layers", "output_layers"} <= set(config):
+                return cls(**config)
+            inputs, outputs = _config.graph_from_config(config)
+        kind = Functional if cls is Model else cls
+        model = kind(inputs, outputs, name=config.get("name"))
+        if not config.get("trainable", True):
+            model.trainable = False
+        return model
+
+    def to_json(self, **kwargs):
+        """The config of the model as JSON; `keras.models.model_from_json` reads it.
+
+        Args:
+            **kwargs: Passed to ``json.dumps``.
+        """
+        return json.dumps(_objects.serialize_keras_object(self), **kwargs)
+
+    def save(self, filepath, overwrite=True, zipped=None, **kwargs):
+        """Writes the model to a ``.keras`` file: config, weights, state of the optimizer.
+
+        Args:
+            filepath: Path that ends in ``.keras``.
+            overwrite: Whether a file already there is replaced; else asks.
+            zipped: Must be ``None`` or true.
+            **kwargs: None is taken.
+
+        Raises:
+            ValueError: for another ending.
+
+        Example:
+            >>> import tempfile
+            >>> model = torchkeras.Sequential([torchkeras.Input((2,)), torchkeras.layers.Dense(1)])
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     model.save(f"{folder}/model.keras")
+            ...     again = torchkeras.saving.load_model(f"{folder}/model.keras")
+            >>> again.layers[0].kernel.equal(model.layers[0].kernel)
+            True
+        """
+        _archive.save_model(self, filepath, overwrite, zipped, **kwargs)
+
+    def _saved_children(self):
+        listed = {}
+        if self._graph is not None:
+            listed = {id(layer) for layer in self.layers}
+        found = dict(super()._saved_children())
+        for name, module in list(found.items()):
+            # A graph's layers stand under `layers`; the others by their attributes.
+            if id(module) in listed and name not in self.__dict__:
+                del found[name]
+        found["layers"] = self._layers_in_file()
+        if hasattr(self.optimizer, "save_own_variables"):
+            found["optimizer"] = self.optimizer
+        return sorted(found.items(), key=lambda item: (item[0].startswith("_"), item[0]))
+
+    def _layers_in_file(self):
+        if self._graph is None:
+            return self.layers
+        return [o for o in self._graph.operations if isinstance(o, Layer)]
+
+    def save_weights(self, filepath, overwrite=True, max_shard_size=None):
+        """Writes all weights to a file, whole or not at all.
+
+        Args:
+            filepath: Path that ends in ``.weights.h5`` (Keras' format) or ``.safetensors``.
             overwrite: Whether a file already there is replaced; else asks.
             max_shard_size: Must be ``None``: one file holds all weights.
 
@@ -442,17 +528,18 @@ class Model(Trainer, Layer):
         """
         _weights.save_weights(self, filepath, overwrite, max_shard_size)
 
-    def load_weights(self, filepath, skip_mismatch=False):
+    def load_weights(self, filepath, skip_mismatch=False, **kwargs):
         """Reads the weights that `save_weights` wrote; shapes are compared before data is read.
 
         Args:
-            filepath: Path that ends in ``.safetensors``.
+            filepath: Path that ends in ``.weights.h5`` or ``.safetensors``.
             skip_mismatch: Whether weights of another shape or name are left as they are.
+            **kwargs: ``objects_to_skip``, a list of layers that are left as they are.
 
         Raises:
             ValueError: if a weight is missing, unknown or of another shape.
         """
-        _weights.load_weights(self, filepath, skip_mismatch)
+        _weights.load_weights(self, filepath, skip_mismatch, **kwargs)
 
     def reset_states(self):
         """Resets the states of stateful recurrent layers."""

@@ -8,7 +8,9 @@ from torchkeras.layers import _call
 from torchkeras.layers._input import Input, InputLayer
 from torchkeras.layers._layer import Layer
 from torchkeras.layers._torch_module import TorchModuleWrapper
+from torchkeras.models import _config
 from torchkeras.models._model import Model
+from torchkeras.saving import CustomObjectScope
 
 
 class Sequential(Model):
@@ -205,6 +207,24 @@ class Sequential(Model):
             if not isinstance(layer, InputLayer):
                 x = layer.compute_output_spec(x)
         return x
+
+    def get_config(self):
+        """Dict of the layers' configs and the shape that the model was built for."""
+        return _config.chain_config(self)
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """A model from the dict that `get_config` returned.
+
+        Args:
+            config: The dict.
+            custom_objects: Dict from name to the custom classes and functions named inside.
+        """
+        with CustomObjectScope(custom_objects):
+            return _config.chain_from_config(cls, config)
+
+    def _layers_in_file(self):
+        return self.layers
 
     @property
     def layers(self):

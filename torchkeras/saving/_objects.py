@@ -44,6 +44,8 @@ _SAVED_MODULE = {
     "FloatDTypePolicy": "keras",
     "Variable": "keras",
 }
+# Classes whose public name is another than their own.
+_SAVED_NAME = {"GroupedQueryAttention": "GroupQueryAttention"}
 
 
 def public_path(obj):
@@ -68,7 +70,8 @@ def _find_public(name, module):
         found = sys.modules.get(f"{PACKAGE}.{space}")
         if found is not None and name in getattr(found, "__all__", ()):
             obj = getattr(found, name)
-            if inspect.isclass(obj) or inspect.isfunction(obj):
+            # Of models only classes: what reads and writes files is in that namespace too.
+            if inspect.isclass(obj) or (inspect.isfunction(obj) and space != "models"):
                 return obj
     return None
 
@@ -142,7 +145,7 @@ def serialize_keras_object(obj):
     library = library and cls not in _registration._names
     config = {
         "module": public_path(cls) if library else cls.__module__,
-        "class_name": cls.__name__,
+        "class_name": _SAVED_NAME.get(cls.__name__, cls.__name__) if library else cls.__name__,
         "config": _plain(obj.get_config()),
         "registered_name": None if library else _registration.get_registered_name(cls),
     }

@@ -13,6 +13,7 @@ from torchkeras import _checks, _device, _state, optimizers, tree
 from torchkeras._configurable import Configurable
 from torchkeras.layers import _call
 from torchkeras.metrics import Mean
+from torchkeras.saving import _objects
 from torchkeras.training import _data, _loop
 from torchkeras.training._compile import CompileLoss, CompileMetrics
 from torchkeras.training._torch_optim import TorchOptimizer, is_torch_optimizer
@@ -158,6 +159,33 @@ class Trainer:
             _compile_metrics=compiled_metrics,
             _compiled_call_impl=None,
         )
+
+    def get_compile_config(self):
+        """What `compile` was given, as a dict that a file can hold; empty if it was not called.
+
+        A torch optimizer, or something else without a config, is left out with a warning.
+        """
+        given = self.__dict__.get("_compile_arguments")
+        if not self.compiled or given is None:
+            return {}
+        config = {k: v for k, v in given.items() if k != "auto_scale_loss"}
+        config["optimizer"] = self.optimizer
+        try:
+            return _objects.serialize_keras_object(config)
+        except (ValueError, NotImplementedError) as error:
+            warnings.warn(f"How the model was compiled is not saved: {error}", stacklevel=2)
+            return {}
+
+    def compile_from_config(self, config):
+        """Compiles the model from what `get_compile_config` returned.
+
+        Args:
+            config: The dict.
+        """
+        config = _objects.deserialize_keras_object(config)
+        self.compile(**config)
+        if hasattr(self.optimizer, "build") and self.built:
+            self.optimizer.build(self.trainable_variables)
 
     def _check_compile(self, optimizer, jit_compile, steps_per_execution):
         if jit_compile not in (True, False, "auto"):
