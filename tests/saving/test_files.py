@@ -272,6 +272,36 @@ def test_lambdas_only_if_asked_for(tmp_path):
     assert again.predict(np.ones((1, 2)), verbose=0).tolist() == [[3.0, 3.0]]
 
 
+def test_torch_modules(tmp_path):
+    module = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4))
+    model = torchkeras.Sequential(
+        [torchkeras.Input((3,)), module, torchkeras.layers.Dense(2, name="d")]
+    )
+    model.compile("sgd", "mse")
+    x = data((3,))
+    model.fit(x, np.ones((4, 2)), verbose=0)  # moves the running averages too
+    model.save(tmp_path / "m.keras")
+    with pytest.raises(ValueError, match="arbitrary code execution"):
+        torchkeras.saving.load_model(tmp_path / "m.keras")
+    again = torchkeras.saving.load_model(tmp_path / "m.keras", safe_mode=False)
+    np.testing.assert_array_equal(again.predict(x, verbose=0), model.predict(x, verbose=0))
+
+    class Net(torchkeras.Model):
+        def __init__(self):
+            super().__init__()
+            self.plain = torch.nn.Linear(3, 2)
+
+        def call(self, x):
+            return self.plain(x)
+
+    first, second = Net(), Net()
+    for net in (first, second):
+        net(torch.ones(1, 3))
+    first.save_weights(tmp_path / "n.weights.h5")
+    second.load_weights(tmp_path / "n.weights.h5")
+    assert torch.equal(first(torch.ones(1, 3)), second(torch.ones(1, 3)))
+
+
 def test_vocabularies(tmp_path):
     layers = torchkeras.layers
     lookup = layers.StringLookup(output_mode="multi_hot")

@@ -1,10 +1,16 @@
 """TorchModuleWrapper: any torch module where a layer may stand."""
 
+import base64
+import io
+
+import torch
 from torch import nn
 
+from torchkeras import _configurable
 from torchkeras._device import default_device
 from torchkeras._shapes import is_shape
 from torchkeras.layers._layer import Layer
+from torchkeras.saving import _objects
 
 
 class TorchModuleWrapper(Layer):
@@ -16,8 +22,10 @@ class TorchModuleWrapper(Layer):
         output_shape: Shape of the output without the batch axis, or the whole shape as
             a function of the input's; default found by trying.
 
+    A config holds the whole module, pickled: it is read only with ``safe_mode=False``.
+
     Raises:
-        ValueError: if ``module`` is no ``nn.Module``.
+        ValueError: if ``module`` is no ``nn.Module``; for a config in safe mode.
 
     Example:
         >>> layer = torchkeras.layers.TorchModuleWrapper(torch.nn.Linear(2, 3))
@@ -59,3 +67,43 @@ class TorchModuleWrapper(Layer):
             return self._trace(args, kwargs)
         finally:
             self.module.train(was_training)
+
+    def get_config(self):
+        """Dict of the constructor arguments, the module pickled as text."""
+        buffer = io.BytesIO()
+        torch.save(self.module, buffer)
+        return {
+            **self._base_config(),
+            "module": base64.b64encode(buffer.getvalue()).decode("ascii"),
+            "output_shape": _configurable._serialize(self.output_shape_hint),
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        """The layer of a config; its module is code, which is refused in safe mode."""
+        config = dict(config)
+        if isinstance(config.get("module"), str):
+            if _objects.in_safe_mode():
+                raise ValueError(
+                    "Requested the deserialization of a `torch.nn.Module` object via "
+                    "`torch.load()`. This carries a potential risk of arbitrary code execution "
+                    "and thus it is disallowed by default. If you trust where it comes from, pass "
+                    "`safe_mode=False` to the loading function, or call "
+                    "`keras.config.enable_unsafe_deserialization()`."
+                )
+            content = io.BytesIO(base64.b64decode(config["module"]))
+            config["module"] = torch.load(content, weights_only=False, map_location="cpu")
+        shape = config.get("output_shape")
+        config["output_shape"] = tuple(shape) if isinstance(shape, list) else shape
+        return cls(**config)
+
+    def save_own_variables(self, store):
+        """Puts the module's ``state_dict`` into a dict."""
+        store.update(self.module.state_dict())
+
+    def load_own_variables(self, store):
+        """Sets the module's ``state_dict`` from a dict."""
+        self.module.load_state_dict({key: torch.as_tensor(store[key]) for key in store})
+
+    def _saved_children(self):
+        return []  # the module's own parts are in its state_dict
