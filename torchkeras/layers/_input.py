@@ -62,6 +62,8 @@ class InputLayer(Layer):
         if shape is None and batch_shape is None and input_tensor is None:
             raise ValueError("You must pass a `shape` argument.")
         for kind, value in (("sparse", sparse), ("ragged", ragged)):
+            if value and kind == "sparse" and isinstance(input_tensor, KerasTensor):
+                raise _incompatible(kind, value, False)
             if value:
                 raise ValueError(
                     f"`{kind}=True` is not supported with torch. Expected False: make the data "
