@@ -181,6 +181,34 @@ def test_mixed_precision():
         torchkeras.layers.Dense(4, dtype="int8_from_mixed_float16")
 
 
+def test_casts_and_failures_leave_it_whole():
+    layer = torchkeras.layers.Dense(4)
+    layer.build((None, 5))
+    layer.quantize("int8")
+    layer.bfloat16()
+    assert layer.dtype_policy.name == "int8_from_bfloat16"
+    assert layer.kernel.dtype is torch.int8
+    assert layer(torch.ones(2, 5)).dtype is torch.bfloat16
+
+    class Broken(torchkeras.quantizers.Quantizer):
+        def __call__(self, x):
+            raise OverflowError("no")
+
+    layer = torchkeras.layers.Dense(4)
+    layer.build((None, 5))
+    before = layer(torch.ones(2, 5))
+    config = torchkeras.quantizers.Int8QuantizationConfig(weight_quantizer=Broken())
+    with pytest.raises(OverflowError):
+        layer.quantize(config=config)
+    assert torch.equal(layer(torch.ones(2, 5)), before)
+    layer.quantize("int8")
+    with torch.device("meta"):
+        other = torchkeras.layers.Dense(4)
+        other.build((None, 5))
+    other.enable_lora(2)
+    assert {w.device.type for w in other.weights} == {"meta"}
+
+
 def test_by_policy():
     layer = torchkeras.layers.Dense(4, dtype="int4/2_from_float32")
     layer.build((None, 5))

@@ -369,7 +369,8 @@ class ReversibleEmbedding(Embedding):
         reverse = None if self.tie_weights or not self.built else self.reverse_embeddings.detach()
         super().quantize(mode, type_check, config)
         if reverse is not None:
-            self._replace("reverse_embeddings", reverse, self._bits, self.quantization_config)
+            with torch.device(reverse.device):
+                self._replace("reverse_embeddings", reverse, self._bits, self.quantization_config)
 
     def _axes_of(self, name, shape):
         if name == "reverse_embeddings":

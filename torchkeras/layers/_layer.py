@@ -848,8 +848,10 @@ class Layer(Saved, Operation, nn.Module):
 
     def _to_policy(self, dtype):
         """Computes in ``dtype`` from now on: what ``.half()`` and ``.to(dtype)`` mean."""
+        name = _dtypes.standardize_dtype(dtype)
         for layer in self._flatten_layers():
-            layer.dtype_policy = _dtypes.standardize_dtype(dtype)
+            mode = getattr(layer._own_policy, "mode", None)  # quantized layers stay so
+            layer.dtype_policy = name if mode is None else f"{mode}_from_{name}"
         return self
 
     def half(self):

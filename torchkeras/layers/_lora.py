@@ -137,15 +137,17 @@ class LoRA(Saved):
         if not is_positive_int(rank):
             raise ValueError(f"`rank` must be a positive integer. Received: rank={rank}")
         *front, last = self._adapted_shape()
+        device = self._stored(name).device
         regularizer = getattr(self, self._adapted_regularizer)
         for part, shape, initializer in (
             ("a", (*front, rank), a_initializer),
             ("b", (rank, last), b_initializer),
         ):
             full = f"lora_{name}_{part}"
-            weight = self.add_weight(
-                shape, initializers.get(initializer), regularizer=regularizer, name=full
-            )
+            with torch.device(device):
+                weight = self.add_weight(
+                    shape, initializers.get(initializer), regularizer=regularizer, name=full
+                )
             setattr(self, full, weight)
         stored = self._parameters.get(name)
         if stored is not None:

@@ -122,14 +122,15 @@ class Quantizable(LoRA):
                 f"dtype_policy='{self.dtype_policy.name}'. Received: mode={mode}"
             )
         self._check_mode(mode)
-        self.quantization_config = config
         weight = self.__dict__["_parameters"][self._adapted].detach()
-        if mode == "float8":
-            self._add_float8()
-        else:
-            self._main_shape = tuple(weight.shape)
-            self._replace(self._adapted, weight, mode, config)
+        with torch.device(weight.device):
+            if mode == "float8":
+                self._add_float8()
+            else:
+                self._replace(self._adapted, weight, mode, config)
+                self._main_shape = tuple(weight.shape)
         self._bits = mode
+        self.quantization_config = config
         if self.quantization_mode is None:
             block = f"/{_blocks(config) or -1}" if mode == "int4" else ""
             self.dtype_policy = f"{mode}{block}_from_{self.dtype_policy.name}"
@@ -229,11 +230,19 @@ class Quantizable(LoRA):
         return [axis for axis in range(rank) if axis not in reduced]
 
     def _replace(self: Any, name, weight, mode, config):
-        """Puts integers in the place of a weight of floats."""
-        del self._parameters[name]
-        self._add_integers(name, tuple(weight.shape), mode, config)
-        for part, value in self._quantized(name, weight, mode, config).items():
-            self.__dict__["_buffers"][part].assign(value)
+        """Puts integers in the place of a weight of floats; all or nothing."""
+        parameter = self._parameters.pop(name)
+        buffers = self.__dict__["_buffers"]
+        before = dict(buffers)
+        try:
+            self._add_integers(name, tuple(weight.shape), mode, config)
+            for part, value in self._quantized(name, weight, mode, config).items():
+                buffers[part].assign(value)
+        except BaseException:  # a quantizer of the user's may fail
+            buffers.clear()
+            buffers.update(before)
+            self._parameters[name] = parameter
+            raise
 
     def _quantized(self: Any, name, weight, mode, config):
         """The integers of a weight of floats, their scale and zero points, as they are stored."""
