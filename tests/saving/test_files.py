@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import random
 import zipfile
 
 import h5py
@@ -502,6 +503,45 @@ def test_declared_sizes_are_compared_first(tmp_path, file):
     content = weights_with((file, huge))
     rewritten(file, tmp_path / "bad.keras", **{"model.weights.h5": content})
     refused(tmp_path / "bad.keras", "has shape")
+
+
+def changed_somewhere(value, rng):
+    """A JSON value with one place in it replaced, or taken out."""
+    if isinstance(value, dict) and value:
+        key = rng.choice(list(value))
+        kind = rng.random()
+        if kind < 0.15:
+            return {k: v for k, v in value.items() if k != key}
+        other = [None, [], {}, "x", -1, 1e9, {"class_name": "Dense", "config": {}}]
+        new = rng.choice(other) if kind < 0.4 else changed_somewhere(value[key], rng)
+        return {**value, key: new}
+    if isinstance(value, list) and value:
+        place = rng.randrange(len(value))
+        return [*value[:place], changed_somewhere(value[place], rng), *value[place + 1 :]]
+    return rng.choice([None, [], {}, "x", -1, 0, 1e9, "relu", "keras.layers"])
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_damaged_files(tmp_path, file, seed):
+    """Whatever is changed in a file, it is read or refused by an error of this library."""
+    rng = random.Random(seed)
+    whole = bytearray(file.read_bytes())
+    for _ in range(rng.randint(1, 8)):
+        whole[rng.randrange(len(whole))] = rng.randrange(256)
+    (tmp_path / "whole.keras").write_bytes(whole)
+    with zipfile.ZipFile(file) as archive:
+        config = json.loads(archive.read("config.json"))
+        weights = bytearray(archive.read("model.weights.h5"))
+    config = json.dumps(changed_somewhere(changed_somewhere(config, rng), rng))
+    rewritten(file, tmp_path / "config.keras", **{"config.json": config})
+    for _ in range(rng.randint(1, 8)):
+        weights[rng.randrange(min(len(weights), 6000))] = rng.randrange(256)
+    rewritten(file, tmp_path / "weights.keras", **{"model.weights.h5": bytes(weights)})
+    for name in ("whole", "config", "weights"):
+        try:
+            torchkeras.saving.load_model(tmp_path / f"{name}.keras")
+        except (ValueError, TypeError) as error:
+            assert str(error)
 
 
 def test_failed_save_keeps_the_old_file(tmp_path, file, monkeypatch):

@@ -1,5 +1,6 @@
 """Whole models in `.keras` files: a zip of a config, weights, and what layers keep beside them."""
 
+import contextlib
 import datetime
 import io
 import json
@@ -120,17 +121,18 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
             f"File not found: filepath={filepath}. Please ensure the filepath is an accessible "
             "`.keras` file."
         )
-    if not zipfile.is_zipfile(filepath):
-        raise CorruptFileError(
-            f"{filepath} is no `.keras` file: it is no zip archive. Whole models in other formats "
-            "(`.h5`, SavedModel) are not there yet."
-        )
-    with zipfile.ZipFile(filepath) as archive:
-        _check_members(archive, filepath)
+    with _opened(filepath) as archive:
         config = _json(archive, filepath)
-        if not compile and isinstance(config, dict):
+        if not isinstance(config, dict):
+            raise CorruptFileError(f"The `{_CONFIG}` of {filepath} describes no model.")
+        if not compile:
             config.pop("compile_config", None)
-        model = _objects.deserialize_keras_object(config, custom_objects, safe_mode=safe_mode)
+        try:
+            model = _objects.deserialize_keras_object(config, custom_objects, safe_mode=safe_mode)
+        except (LookupError, AttributeError, RecursionError) as error:
+            raise CorruptFileError(
+                f"The `{_CONFIG}` of {filepath} describes no model: {error!r}"
+            ) from error
         if _WEIGHTS in archive.namelist():
             with _h5.opened(_member(archive, _WEIGHTS, os.path.getsize(filepath))) as file:
                 _read_assets(archive, model, os.path.getsize(filepath))
@@ -141,13 +143,25 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
 
 def weights_of(filepath):
     """The bytes of the weights file inside a ``.keras`` file."""
-    if not zipfile.is_zipfile(filepath):
-        raise CorruptFileError(f"{filepath} is no `.keras` file: it is no zip archive.")
-    with zipfile.ZipFile(filepath) as archive:
-        _check_members(archive, filepath)
+    with _opened(filepath) as archive:
         if _WEIGHTS not in archive.namelist():
             raise CorruptFileError(f"{filepath} holds no weights.")
         return _member(archive, _WEIGHTS, os.path.getsize(filepath))
+
+
+@contextlib.contextmanager
+def _opened(filepath):
+    """The archive, its list of members checked."""
+    try:
+        archive = zipfile.ZipFile(filepath)
+    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        raise CorruptFileError(
+            f"{filepath} is no `.keras` file: it is no zip archive ({error}). Whole models in "
+            "other formats (`.h5`, SavedModel) are not there yet."
+        ) from error
+    with archive:
+        _check_members(archive, filepath)
+        yield archive
 
 
 def _check_members(archive, filepath):

@@ -164,7 +164,7 @@ def read(obj, file, skip_mismatch=False, objects_to_skip=()):
                 part.load_state_dict({k: torch.as_tensor(store[k]) for k in store})
         except UnsafeFileError:
             raise
-        except (ValueError, KeyError, RuntimeError) as error:
+        except (ValueError, LookupError, RuntimeError, OSError) as error:
             if not skip_mismatch:
                 raise ValueError(f"The weights at '{path}' could not be loaded. {error}") from error
             problems[path] = error
@@ -201,7 +201,13 @@ def opened(source):
         where = "The weights" if isinstance(source, bytes) else str(source)
         raise CorruptFileError(f"{where} are no readable HDF5 file: {error}") from error
     with file:
-        yield file
+        try:
+            yield file
+        except (UnsafeFileError, CorruptFileError):
+            raise
+        except (RuntimeError, LookupError, OverflowError, OSError) as error:
+            # What h5py says where the structure of the file is damaged.
+            raise CorruptFileError(f"The weights file is damaged: {error}") from error
 
 
 def to_bytes(obj):
