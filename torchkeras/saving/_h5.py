@@ -195,7 +195,7 @@ def opened(source):
 
     try:
         file = h5py.File(io.BytesIO(source) if isinstance(source, bytes) else source, "r")
-    except OSError as error:
+    except (OSError, OverflowError, RuntimeError) as error:
         if not isinstance(source, bytes) and not os.path.exists(source):
             raise
         where = "The weights" if isinstance(source, bytes) else str(source)
