@@ -467,3 +467,33 @@ class TestWeightFiles:
         with pytest.raises(OSError, match="disk full"):
             model.save_weights(path)
         assert path.read_bytes() == old and len(list(tmp_path.iterdir())) == 1
+
+
+def test_state_tree_is_that_of_keras():
+    trees = []
+    for k in (torchkeras, keras):
+        model = k.Sequential(
+            [k.Input((3,)), k.layers.Dense(2, name="d"), k.layers.BatchNormalization(name="b")],
+            name="s",
+        )
+        model.compile(k.optimizers.Adam(name="adam"), "mse", metrics=["mae"])
+        model.fit(np.ones((2, 3)), np.ones((2, 2)), verbose=0)
+        trees.append(model.get_state_tree("numpy_array"))
+    mine, theirs = (dict(torchkeras.tree.flatten_with_path(t)) for t in trees)
+    assert {k: v.shape for k, v in mine.items()} == {k: v.shape for k, v in theirs.items()}
+    model = torchkeras.Sequential([torchkeras.Input((3,)), layers.Dense(2, name="d")], name="s")
+    model.set_state_tree(
+        {"trainable_variables": {"s": {"d": trees[0]["trainable_variables"]["s"]["d"]}}}
+    )
+    np.testing.assert_array_equal(
+        model.layers[0].kernel.numpy(), trees[0]["trainable_variables"]["s"]["d"]["kernel"]
+    )
+    for state, message in (
+        ({"foo": {}}, "Unknown variable name: foo"),
+        ({"trainable_variables": {"s": {"x": np.ones(2)}}}, "no variable 's/x'"),
+        ({"trainable_variables": {"s": {"d": {"bias": np.ones(3)}}}}, "has shape"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            model.set_state_tree(state)
+    with pytest.raises(ValueError, match="value_format"):
+        model.get_state_tree("list")

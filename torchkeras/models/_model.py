@@ -16,7 +16,7 @@ from torchkeras.layers import _call, _quantization
 from torchkeras.layers._input import Input, InputLayer
 from torchkeras.layers._input_spec import InputSpec, check
 from torchkeras.layers._layer import Layer
-from torchkeras.models import _config, _summary
+from torchkeras.models import _config, _state_tree, _summary
 from torchkeras.saving import CustomObjectScope, _archive, _objects, _weights
 from torchkeras.training._trainer import Trainer
 
@@ -540,6 +540,35 @@ class Model(Trainer, Layer):
             ValueError: if a weight is missing, unknown or of another shape.
         """
         _weights.load_weights(self, filepath, skip_mismatch, **kwargs)
+
+    def get_state_tree(self, value_format="backend_tensor"):
+        """The values of all variables, in dicts nested by the parts of their paths.
+
+        Args:
+            value_format: ``"backend_tensor"`` for tensors that share the variables' memory,
+                ``"numpy_array"`` for copies.
+
+        Raises:
+            ValueError: for another format, or if two variables have one path.
+
+        Example:
+            >>> model = torchkeras.Sequential([torchkeras.Input((2,)), torchkeras.layers.Dense(1)])
+            >>> tree = model.get_state_tree("numpy_array")
+            >>> tree["trainable_variables"]["sequential"]["dense"]["kernel"].shape
+            (2, 1)
+        """
+        return _state_tree.get_state_tree(self, value_format)
+
+    def set_state_tree(self, state_tree):
+        """Sets variables from what `get_state_tree` returned, or a part of it.
+
+        Args:
+            state_tree: The dict.
+
+        Raises:
+            ValueError: for a path that is none, or a value of another shape; nothing is changed.
+        """
+        _state_tree.set_state_tree(self, state_tree)
 
     def reset_states(self):
         """Resets the states of stateful recurrent layers."""
