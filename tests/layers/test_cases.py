@@ -369,18 +369,47 @@ def test_functional(case):
     assert_close([torch.tensor(x) for x in tree.flatten(predicted)], expected)
 
 
-def _first_of_each_kind():
-    """For checks that take long: the rows of a class that differ in more than a number."""
+def first_of_each_kind(check):
+    """For a check that takes long: the rows of a class that differ in more than a number."""
     seen = {}
     for case in CASES:
-        if "compile" in case.skip:
+        if check in case.skip:
             continue
-        key = (case.layer, case.mask is not None, str(case.kwargs.get("padding")))
+        padding = case.kwargs.get("padding")
+        key = (case.layer, case.mask is not None, padding if isinstance(padding, str) else None)
         seen.setdefault(key, case)
-    return list(seen.values())
+    return pytest.mark.parametrize("case", list(seen.values()), ids=lambda c: c.id)
 
 
-@pytest.mark.parametrize("case", _first_of_each_kind(), ids=lambda c: c.id)
+class Called(torch.nn.Module):
+    """A layer and a mask: torch.export has no free sizes for what comes as ``**kwargs``."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, args, mask):
+        return self.layer(*args) if mask is None else self.layer(*args, mask=mask)
+
+
+@first_of_each_kind("export")
+def test_export(case):
+    """One program for every batch size."""
+    layer, args = built(case)
+    mask = case.mask_array()
+    mask = None if mask is None else torch.tensor(mask)
+    # An error where the program holds for one size only.
+    free = each_tensor(lambda x: {0: torch.export.Dim.DYNAMIC}, (args, mask))
+    program = torch.export.export(Called(layer), (args, mask), dynamic_shapes=free).module()
+    for inputs in ((args, mask), each_tensor(lambda x: torch.cat([x, x, x]), (args, mask))):
+        assert_close(program(*inputs), Called(layer)(*inputs))
+
+
+def each_tensor(fn, value):
+    return tree.map_structure(lambda x: None if x is None else fn(x), value)
+
+
+@first_of_each_kind("compile")
 def test_compile(case):
     layer, args = built(case)
     torch._dynamo.reset()
