@@ -1,4 +1,4 @@
-"""`python -m benchmarks [WORK ...]`: a table of training times, side by side.
+"""`python -m benchmarks [WORK ...]`: a table of training times, side by side; or one of `layers`.
 
 Each stack lives in a process of its own and trains an epoch when it is told to, so that the
 repeats of all stacks are interleaved and only one of them runs at a time.
@@ -102,9 +102,39 @@ def versions():
     )
 
 
+def write(title, text):
+    """Puts a section into the file of results, in the place of the one with that title."""
+    head, *sections = RESULTS.read_text().split("\n## ")
+    kept = [s for s in sections if not s.startswith(f"{title}\n")]
+    kept.append(f"{title}\n\n{text}\n")
+    RESULTS.write_text("\n## ".join([head, *sorted(kept, reverse=True)]))
+
+
+def main_layers(args):
+    """The table of layers, in this process: both sides are torch."""
+    import torch
+
+    from benchmarks import layers
+
+    text = layers.table(args.repeats)
+    print(text)
+    if args.write:
+        write(
+            "Speed of layers",
+            f"Beside the torch functions that they stand for, with batches of {layers.BATCH}: "
+            f"images of {layers.SIZE}x{layers.SIZE}x{layers.CHANNELS}, sequences of "
+            f"{layers.STEPS}x{layers.FEATURES}.\nMilliseconds a call, and the ratio of a pair: "
+            f"medians of {args.repeats} interleaved pairs. Other processes ran on the machine at "
+            "the time, as the load says: a few hundredths are noise.\n"
+            "Written by `python -m benchmarks layers --write`.\n\n"
+            f"{versions()}; {torch.get_num_threads()} thread(s) used, load average "
+            f"{os.getloadavg()[0]:.1f}\n\n{text}",
+        )
+
+
 def main():
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("work", nargs="*", help=f"of {', '.join(WORK)}; default all")
+    parser.add_argument("work", nargs="*", help=f"of {', '.join(WORK)}, or layers; default all")
     parser.add_argument("--stacks", nargs="+", default=list(STACKS), help=f"of {', '.join(STACKS)}")
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--write", action="store_true", help="also write benchmarks/RESULTS.md")
@@ -112,6 +142,8 @@ def main():
     args = parser.parse_args()
     if args.serve:
         return serve(*args.serve)
+    if args.work == ["layers"]:
+        return main_layers(args)
     unknown = [name for name in args.work if name not in WORK]
     if unknown:
         parser.error(f"unknown work {unknown[0]!r}; choose from {', '.join(WORK)}")
@@ -121,11 +153,11 @@ def main():
         print(table({name: results[name]}, args.stacks), flush=True)
     text = table(results, args.stacks)
     if args.write:
-        RESULTS.write_text(
-            "# Speed of training\n\nMicroseconds a step: median of "
-            f"{args.repeats} interleaved repeats (smallest-largest), and the ratio of the medians "
-            f"to a loop written by hand.\nWritten by `python -m benchmarks --write`.\n\n"
-            f"{versions()}\n\n{text}\n"
+        write(
+            "Speed of training",
+            f"Microseconds a step: median of {args.repeats} interleaved repeats "
+            "(smallest-largest), and the ratio of the medians to a loop written by hand.\n"
+            f"Written by `python -m benchmarks --write`.\n\n{versions()}\n\n{text}",
         )
     print(text)
 

@@ -43,6 +43,27 @@ def _one_thread():
     torch.set_num_threads(threads)
 
 
+def one_of_each(kind, check):
+    """For a check that most rows would only repeat: the first row of each kind."""
+    seen = {}
+    for case in CASES:
+        if check not in case.skip:
+            seen.setdefault((case.layer, case.mask is not None, *kind(case)), case)
+    return pytest.mark.parametrize("case", list(seen.values()), ids=lambda c: c.id)
+
+
+def by_padding(case):
+    padding = case.kwargs.get("padding")
+    return [padding if isinstance(padding, str) else None]
+
+
+def by_arguments(case):
+    """What a copy holds: it does not depend on the numbers among the arguments."""
+    numbers = (int, float, tuple)
+    held = [(k, type(v) if isinstance(v, numbers) else str(v)) for k, v in case.kwargs.items()]
+    return [*held, len(case.weights)]
+
+
 def tensors(value, grad=False):
     def tensor(array):
         x = torch.tensor(array)
@@ -299,7 +320,7 @@ def assert_same_config(mine, theirs, class_name):
         assert mine == theirs
 
 
-@every_case
+@one_of_each(by_arguments, "state_dict")
 def test_state_dict(case):
     layer, args = built(case)
     other = case.make(torchkeras)
@@ -310,7 +331,7 @@ def test_state_dict(case):
     assert_close(call(other, args, case), call(layer, args, case), rtol=0, atol=0)
 
 
-@every_case
+@one_of_each(by_arguments, "deepcopy")
 def test_deepcopy(case):
     layer, args = built(case)
     other = copy.deepcopy(layer)
@@ -321,7 +342,7 @@ def test_deepcopy(case):
     assert_close(call(other, args, case), expected, rtol=0, atol=0)
 
 
-@cases_but("pickle")
+@one_of_each(by_arguments, "pickle")
 def test_pickle(case):
     layer, args = built(case)
     other = pickle.loads(pickle.dumps(layer))
@@ -369,18 +390,35 @@ def test_functional(case):
     assert_close([torch.tensor(x) for x in tree.flatten(predicted)], expected)
 
 
-def _first_of_each_kind():
-    """For checks that take long: the rows of a class that differ in more than a number."""
-    seen = {}
-    for case in CASES:
-        if "compile" in case.skip:
-            continue
-        key = (case.layer, case.mask is not None, str(case.kwargs.get("padding")))
-        seen.setdefault(key, case)
-    return list(seen.values())
+class Called(torch.nn.Module):
+    """A layer and a mask: torch.export has no free sizes for what comes as ``**kwargs``."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, args, mask):
+        return self.layer(*args) if mask is None else self.layer(*args, mask=mask)
 
 
-@pytest.mark.parametrize("case", _first_of_each_kind(), ids=lambda c: c.id)
+@one_of_each(by_padding, "export")
+def test_export(case):
+    """One program for every batch size."""
+    layer, args = built(case)
+    mask = case.mask_array()
+    mask = None if mask is None else torch.tensor(mask)
+    # An error where the program holds for one size only.
+    free = each_tensor(lambda x: {0: torch.export.Dim.DYNAMIC}, (args, mask))
+    program = torch.export.export(Called(layer), (args, mask), dynamic_shapes=free).module()
+    for inputs in ((args, mask), each_tensor(lambda x: torch.cat([x, x, x]), (args, mask))):
+        assert_close(program(*inputs), Called(layer)(*inputs))
+
+
+def each_tensor(fn, value):
+    return tree.map_structure(lambda x: None if x is None else fn(x), value)
+
+
+@one_of_each(by_padding, "compile")
 def test_compile(case):
     layer, args = built(case)
     torch._dynamo.reset()

@@ -411,3 +411,38 @@ def test_build_of_several_shapes_names_the_arguments_of_call():
         Plain()(x, x)
     with pytest.raises(ValueError, match="`a_shape`, but `call.*` does not have argument `a`"):
         Other()(x, x)
+
+
+# --- as configs ------------------------------------------------------------------------
+
+
+def test_serialize_and_deserialize():
+    layer = layers.Dense(3, name="d", activation="relu")
+    layer(np.ones((2, 4)))
+    config = layers.serialize(layer)
+    again = layers.deserialize(config)
+    assert type(again) is layers.Dense and again.get_config() == layer.get_config()
+    assert again.kernel.shape == (4, 3)
+    theirs = keras.layers.Dense(3, name="d", activation="relu")
+    theirs.build((2, 4))
+    assert config == keras.layers.serialize(theirs)
+    wrapped = layers.deserialize(layers.serialize(layers.TimeDistributed(layer)))
+    assert type(wrapped.layer) is layers.Dense and wrapped.layer.units == 3
+
+
+def test_deserialize_asks_for_the_users_classes():
+    class Mine(layers.Dense):
+        pass
+
+    config = layers.serialize(Mine(2))
+    with pytest.raises(TypeError, match="Could not locate class 'Mine'"):
+        layers.deserialize(config)
+    assert type(layers.deserialize(config, {"Mine": Mine})) is Mine
+
+
+@pytest.mark.parametrize("config", [None, {}, "Dense", "huber"])
+def test_deserialize_takes_layers_only(config):
+    if config == "huber":
+        config = torchkeras.losses.serialize(torchkeras.losses.Huber())
+    with pytest.raises(ValueError, match="`config` object that is not a `keras.layers.Layer`"):
+        layers.deserialize(config)

@@ -179,3 +179,29 @@ def test_spectral_normalization_has_one_key_for_a_weight():
     assert set(layer.state_dict()) == {"vector_u", "layer.kernel", "layer.bias"}
     assert [w.path.split("/")[-1] for w in layer.weights] == ["kernel", "vector_u", "bias"]
     assert [w.path.split("/")[-1] for w in layer.trainable_weights] == ["kernel", "bias"]
+
+
+@pytest.mark.parametrize("kwargs", [{}, {"renorm": True}, {"axis": 1}], ids=str)
+def test_export_in_training(kwargs):
+    """The exported program updates the moving statistics too."""
+    layer = layers.BatchNormalization(**kwargs)
+    x = torch.tensor(data(4, 3, 5))
+    layer(x)
+    layer.train()
+    other = copy.deepcopy(layer)
+    program = torch.export.export(layer, (x,)).module()
+    for _ in range(2):
+        np.testing.assert_allclose(program(x).detach(), other(x).detach(), **TOLERANCE)
+    state = program.state_dict()
+    for name, weight in other.state_dict().items():
+        np.testing.assert_allclose(state[name].detach(), weight.detach(), **TOLERANCE)
+    assert state["moving_mean"].all()
+
+
+def test_two_calls_before_the_gradient():
+    layer = layers.BatchNormalization()
+    x = torch.tensor(data(4, 5), requires_grad=True)
+    sum((layer(x, training=True) ** 3).sum() for _ in range(2)).backward()
+    twice, x.grad = x.grad, None
+    (layer(x, training=True) ** 3).sum().backward()
+    np.testing.assert_allclose(twice, 2 * x.grad, **TOLERANCE)

@@ -443,32 +443,55 @@ KERNELS = {
 }
 
 
-@pytest.mark.parametrize("return_state", [False, True])
-@pytest.mark.parametrize("masked", [False, True])
-@pytest.mark.parametrize("name,activation", KERNELS)
-def test_one_fused_kernel(name, activation, masked, return_state):
-    layer = getattr(layers, name)(UNITS, activation=activation, return_state=return_state)
-    x = torch.tensor(data(BATCH, STEPS, FEATURES))
-    extra = {"mask": torch.tensor(MASKS["holes"], dtype=torch.bool)} if masked else {}
-    layer(x, **extra)
+# No kernel waits for the device, and no sequence is packed to its length.
+NEVER = {"aten::item", "aten::_local_scalar_dense", "aten::_pack_padded_sequence"}
+
+
+def kernels(layer, x, **kwargs):
+    """How often each of torch's functions runs in a call of a built layer."""
+    layer(x, **kwargs)
     with profile(activities=[ProfilerActivity.CPU]) as seen:
-        layer(x, **extra)
-    counts = {event.key: event.count for event in seen.key_averages()}
+        layer(x, **kwargs)
+    return {event.key: event.count for event in seen.key_averages()}
+
+
+def masked(kind):
+    return {} if kind is None else {"mask": torch.tensor(MASKS[kind], dtype=torch.bool)}
+
+
+@pytest.mark.parametrize("return_state", [False, True])
+@pytest.mark.parametrize("kind", [None, "right padded", "holes"])
+@pytest.mark.parametrize("name,activation", KERNELS)
+def test_one_fused_kernel(name, activation, kind, return_state):
+    layer = getattr(layers, name)(UNITS, activation=activation, return_state=return_state)
+    counts = kernels(layer, torch.tensor(data(BATCH, STEPS, FEATURES)), **masked(kind))
     assert counts.get(KERNELS[name, activation]) == 1
-    # Nothing waits for the device, and no sequence is packed to its length.
-    assert not {"aten::item", "aten::_local_scalar_dense", "aten::_pack_padded_sequence"} & set(
-        counts
-    )
+    assert not NEVER & set(counts)
+
+
+@pytest.mark.parametrize("options", [{}, {"return_sequences": True}], ids=["last", "sequences"])
+@pytest.mark.parametrize("kind", [None, "right padded", "holes"])
+@pytest.mark.parametrize("name", NAMES)
+def test_one_fused_kernel_for_each_direction(name, kind, options):
+    layer = layers.Bidirectional(getattr(layers, name)(UNITS, **options))
+    counts = kernels(layer, torch.tensor(data(BATCH, STEPS, FEATURES)), **masked(kind))
+    assert counts.get(KERNELS[name, "tanh"]) == 2
+    assert not NEVER & set(counts)
+
+
+@pytest.mark.parametrize("name", ["LSTM", "GRU"])
+def test_one_fused_kernel_behind_a_mask_of_an_embedding(name):
+    embedding, layer = layers.Embedding(5, FEATURES, mask_zero=True), getattr(layers, name)(UNITS)
+    x = embedding(torch.tensor([[3, 1, 2, 0, 0, 0], [4, 4, 1, 2, 3, 0]]))
+    assert x._keras_mask is not None
+    assert kernels(layer, x).get(KERNELS[name, "tanh"]) == 1
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_unrolled_or_with_recurrent_dropout_there_is_no_fused_kernel(name):
     layer = getattr(layers, name)(UNITS, recurrent_dropout=0.5)
     x = torch.tensor(data(BATCH, STEPS, FEATURES))
-    layer(x)
-    with profile(activities=[ProfilerActivity.CPU]) as seen:
-        layer(x, training=True)
-    assert KERNELS[name, "tanh"] not in {event.key for event in seen.key_averages()}
+    assert KERNELS[name, "tanh"] not in kernels(layer, x, training=True)
 
 
 @pytest.mark.parametrize("name", NAMES)

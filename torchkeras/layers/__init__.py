@@ -116,6 +116,7 @@ from torchkeras.layers._separable import (
 from torchkeras.layers._spectral import SpectralNormalization
 from torchkeras.layers._torch_module import TorchModuleWrapper
 from torchkeras.layers._wrappers import Bidirectional, TimeDistributed, Wrapper
+from torchkeras.saving import _objects
 
 # Other spellings, Keras' own.
 Convolution1D = Conv1D
@@ -279,9 +280,53 @@ __all__ = [
     "add",
     "average",
     "concatenate",
+    "deserialize",
     "dot",
     "maximum",
     "minimum",
     "multiply",
+    "serialize",
     "subtract",
 ]
+
+
+def serialize(layer):
+    """The config of a layer or a model, with its class: what `deserialize` takes.
+
+    Args:
+        layer: Layer or model.
+
+    Example:
+        >>> config = torchkeras.layers.serialize(torchkeras.layers.Dense(3))
+        >>> config["class_name"], config["config"]["units"]
+        ('Dense', 3)
+    """
+    return _objects.serialize_keras_object(layer)
+
+
+def deserialize(config, custom_objects=None):
+    """The layer of a config, without the weights' values.
+
+    Args:
+        config: What `serialize` returned.
+        custom_objects: Dict from name to the user's classes and functions.
+
+    Raises:
+        TypeError: for a class that is neither public here nor registered nor among the
+            ``custom_objects``.
+        ValueError: for what is no layer's config.
+
+    Example:
+        >>> config = torchkeras.layers.serialize(torchkeras.layers.Dense(3))
+        >>> torchkeras.layers.deserialize(config).units
+        3
+    """
+    layer = _objects.deserialize_keras_object(config, custom_objects)
+    if not isinstance(layer, Layer):
+        kind = config.get("class_name") if isinstance(config, dict) else None
+        raise ValueError(
+            "`keras.layers.deserialize` was passed a `config` object that is not a "
+            f"`keras.layers.Layer`. Received: {kind or type(config).__name__}. Give it what "
+            "`layers.serialize` returned."
+        )
+    return layer

@@ -196,6 +196,7 @@ class _Conv(LoRA, _Windows):
         activity_regularizer=None,
         kernel_constraint=None,
         bias_constraint=None,
+        *,
         lora_rank=None,
         lora_alpha=None,
         **kwargs,

@@ -256,19 +256,19 @@ class BatchNormalization(_Normalization):
             return _normalize(
                 x, *self._update(*self._moments(x, None)), self.gamma, self.beta, self.epsilon
             )
-        # Through `.data`: autograd keeps the buffer, whose values the backward pass does not use.
-        moving.data.mul_(n / (n - 1))
+        # A tensor of its own: autograd keeps the one that the kernel gets.
+        scaled = moving * (n / (n - 1))
         x = F.batch_norm(
             x,
             self.moving_mean,
-            moving,
+            scaled,
             self.gamma,
             self.beta,
             True,
             1.0 - self.momentum,
             self.epsilon,
         )
-        moving.data.mul_((n - 1) / n)
+        torch.mul(scaled, (n - 1) / n, out=moving)
         return x
 
     @torch.no_grad()

@@ -1,0 +1,181 @@
+"""The public names and their arguments are Keras'."""
+
+import importlib
+import inspect
+
+import keras
+import pytest
+
+import torchkeras
+
+NAMESPACES = sorted(
+    name for name in torchkeras.__all__ if inspect.ismodule(getattr(torchkeras, name))
+) + ["ops.image", "ops.linalg", "ops.nn", "ops.numpy", "optimizers.schedules"]
+
+# Layers that are not there yet. A name that has arrived must be taken off: see
+# `test_nothing_is_pending_that_is_there`. DELETE the set and that test with its last name.
+PENDING = set(
+    """
+    AugMix AutoContrast CenterCrop ContrastLimitedAdaptiveHistogramEqualization CutMix
+    Equalization MaxNumBoundingBoxes MixUp RandAugment RandomBrightness RandomColorDegeneration
+    RandomColorJitter RandomContrast RandomCrop RandomElasticTransform RandomErasing RandomFlip
+    RandomGaussianBlur RandomGrayscale RandomHue RandomInvert RandomPerspective
+    RandomPosterization RandomRotation RandomSaturation RandomSharpness RandomShear
+    RandomTranslation RandomZoom Resizing Solarization
+    """.split()
+)
+
+# They exist to say what to use instead.
+FOREIGN = {"FlaxLayer", "JaxLayer", "TFSMLayer"}
+LAYERS = [n for n in dir(keras.layers) if not n.startswith("_")]
+
+# What a class of either side tells its own base class, and its users cannot.
+WIRING = {"cell", "cell_arguments", "pool_dimensions", "pool_mode", "rank", "rnn_arguments"}
+WIRING_OF = {
+    "AdditiveAttention": {"score_mode"},  # theirs takes it and does without
+    "Cropping1D": {"data_format"},
+    "SimpleRNNCell": {"recurrent_activation"},
+    "StringLookup": {"oov_method", "vocabulary_dtype"},  # in configs only
+}
+
+
+@pytest.mark.parametrize("name", NAMESPACES)
+def test_public_names(name):
+    module = importlib.import_module(f"torchkeras.{name}")
+    # capitals first, as the linter sorts, or plainly
+    assert len(set(module.__all__)) == len(module.__all__)
+    for public in module.__all__:
+        obj = getattr(module, public)
+        if inspect.isclass(obj) or inspect.isfunction(obj):
+            assert inspect.getdoc(obj), f"{name}.{public} has no docstring"
+
+
+# --- every namespace -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NAMESPACES)
+def test_signatures_are_those_of_keras(name):
+    theirs = keras
+    for part in name.split("."):
+        theirs = getattr(theirs, part, None)
+    ours = importlib.import_module(f"torchkeras.{name}")
+    wrong = []
+    for public in ours.__all__:
+        a, b = getattr(ours, public), getattr(theirs, public, None)
+        if b is None or not (inspect.isclass(a) or inspect.isfunction(a)):
+            continue
+        if name == "models" and public in ("Model", "Functional"):
+            continue  # theirs is `*args, **kwargs`
+        mine, real = parameters(a), parameters(b)
+        if [p for p in real if p[0] not in dict(mine)] or shared(mine, real) != shared(real, mine):
+            wrong.append((public, real, mine))
+    assert not wrong
+
+
+def parameters(obj):
+    """Names and defaults of what a function or constructor takes by name, in order."""
+    plain = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    try:
+        found = inspect.signature(obj).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    return [(p.name, _default(p.default)) for p in found if p.kind in plain and p.name != "self"]
+
+
+def _default(value):
+    """A default as text; ``(1, 1)`` and ``1`` say the same of a window."""
+    if isinstance(value, (list, tuple)) and len(set(value)) == 1:
+        value = value[0]
+    return repr(value).lower()
+
+
+def shared(these, those):
+    """The parameters that both have."""
+    names = dict(those)
+    return [p for p in these if p[0] in names]
+
+
+# --- layers: nothing more, nothing less ------------------------------------------------
+
+
+@pytest.mark.parametrize("name", sorted(set(LAYERS) - PENDING))
+def test_layer_is_there(name):
+    ours, theirs = getattr(torchkeras.layers, name), getattr(keras.layers, name)
+    assert name in torchkeras.layers.__all__
+    assert inspect.isclass(ours) == inspect.isclass(theirs)
+    # The same object under the same names.
+    same = [n for n in LAYERS if getattr(keras.layers, n) is theirs]
+    assert [n for n in same if getattr(torchkeras.layers, n) is ours] == same
+
+
+@pytest.mark.parametrize("name", sorted(set(LAYERS) - PENDING - FOREIGN))
+def test_arguments_of_layer(name):
+    ours, theirs = getattr(torchkeras.layers, name), getattr(keras.layers, name)
+    assert positional(ours) == positional(theirs)
+    assert by_name(ours, wiring(name)) == by_name(theirs, wiring(name))
+
+
+@pytest.mark.parametrize("name", sorted(FOREIGN))
+def test_arguments_of_layers_that_say_what_to_use_instead(name):
+    ours, theirs = getattr(torchkeras.layers, name), getattr(keras.layers, name)
+    assert positional(ours) == positional(theirs)
+
+
+def test_nothing_is_pending_that_is_there():
+    assert PENDING and PENDING <= set(LAYERS)
+    assert not {name for name in PENDING if hasattr(torchkeras.layers, name)}
+
+
+@pytest.mark.parametrize("name", sorted(set(LAYERS) - PENDING - FOREIGN))
+def test_wiring_is_refused(name):
+    ours, theirs = getattr(torchkeras.layers, name), getattr(keras.layers, name)
+    allowed = by_name(ours, wiring(name))
+    required = {k: 2 for k, default in allowed.items() if "empty" in default}
+    hidden = (by_name(ours).keys() | by_name(theirs).keys()) - allowed.keys() - {"oov_method"}
+    for argument in hidden:
+        with pytest.raises((TypeError, ValueError), match=argument):
+            ours(**required, **{argument: 2})
+
+
+def _constructors(obj):
+    """The functions whose arguments count: of a class each base's, while there is ``**kwargs``."""
+    if not inspect.isclass(obj):
+        yield obj
+        return
+    for base in obj.__mro__:
+        if "__init__" in base.__dict__:
+            yield base.__init__
+            kinds = [p.kind for p in inspect.signature(base.__init__).parameters.values()]
+            if inspect.Parameter.VAR_KEYWORD not in kinds:
+                return
+
+
+def _takes(function):
+    return [p for p in inspect.signature(function).parameters.values() if p.name != "self"]
+
+
+def positional(obj):
+    """What may be given by position, in order, with the defaults; ``*args`` too."""
+    kinds = (
+        inspect.Parameter.POSITIONAL_ONLY,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        inspect.Parameter.VAR_POSITIONAL,
+    )
+    first = next(_constructors(obj))
+    return [(p.name, _default(p.default), p.kind) for p in _takes(first) if p.kind in kinds]
+
+
+def by_name(obj, wiring=()):
+    """All that may be given by name, with the defaults; ``**kwargs`` stands for the bases'."""
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    found = {}
+    for i, function in enumerate(_constructors(obj)):
+        for p in _takes(function):
+            if p.kind in kinds and not (i and p.name in wiring):
+                found.setdefault(p.name, _default(p.default))
+    return found
+
+
+def wiring(name):
+    """The arguments of a layer's bases that its users cannot set."""
+    return WIRING | WIRING_OF.get(name, set())
