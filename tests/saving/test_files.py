@@ -441,6 +441,8 @@ def test_members_outside(tmp_path, file, name):
         {"module": "keras.utils", "class_name": "function", "config": "get_file"},
         {"module": "keras.saving", "class_name": "function", "config": "load_model"},
         {"module": "torch", "class_name": "function", "config": "load"},
+        {"module": "keras.layers", "class_name": "function", "config": "deserialize"},
+        {"module": "keras.models", "class_name": "function", "config": "clone_model"},
         {"module": "subprocess", "class_name": "Popen", "config": {"args": ["true"]}},
     ],
 )

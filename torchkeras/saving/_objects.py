@@ -62,7 +62,13 @@ def is_library_object(obj):
     return _find_public(getattr(obj, "__name__", ""), getattr(obj, "__module__", "")) is obj
 
 
+# Functions of the namespaces that make no part of a model.
+_NO_PART = {"clone_model", "deserialize", "get", "serialize", "set_random_seed"}
+
+
 def _find_public(name, module):
+    if name in _NO_PART:
+        return None
     parts = [p for p in (module or "").split(".")[1:] if p != "src" and not p.startswith("_")]
     # The named place first, then every namespace: older files name other places.
     wanted = ".".join(parts)
@@ -71,7 +77,8 @@ def _find_public(name, module):
         if found is not None and name in getattr(found, "__all__", ()):
             obj = getattr(found, name)
             # Of models only classes: what reads and writes files is in that namespace too.
-            if inspect.isclass(obj) or (inspect.isfunction(obj) and space != "models"):
+            models = inspect.isfunction(obj) and space == "models"
+            if (inspect.isclass(obj) or inspect.isfunction(obj)) and not models:
                 return obj
     return None
 
