@@ -46,7 +46,7 @@ class BaseImagePreprocessingLayer(Layer):
     # Whether `factor` is an argument, and its bounds; for subclasses to set.
     _USE_BASE_FACTOR = True
     _FACTOR_BOUNDS = (-1, 1)
-    _config_optional = (*Layer._config_optional, "bounding_box_format")
+    _config_optional = (*Layer._config_optional, "bounding_box_format", "factor")
     factor: Any
     interpolation: Any
 
