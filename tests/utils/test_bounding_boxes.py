@@ -160,6 +160,7 @@ def test_affine_maps_are_those_of_keras(change):
 def test_iou_is_that_of_keras(first, second):
     a, b = boxes(*first), boxes(*second, seed=1)
     a[..., 0, :] = b[..., 0, :] = -1
+    a[..., 1, :] = b[..., 1, :] = [1, 2, 30, 40]
     for name in ABSOLUTE:
         for masking in ({}, {"use_masking": True}, {"use_masking": True, "mask_val": -7}):
             mine = bounding_boxes.compute_iou(a, b, name, **masking)
