@@ -79,6 +79,12 @@ from torchkeras.layers._preprocessing._hashing import HashedCrossing, Hashing
 from torchkeras.layers._preprocessing._lookup import IntegerLookup, StringLookup
 from torchkeras.layers._preprocessing._normalization import Normalization, Rescaling
 from torchkeras.layers._preprocessing._pipeline import Pipeline
+from torchkeras.layers._preprocessing._resizing import (
+    CenterCrop,
+    MaxNumBoundingBoxes,
+    RandomCrop,
+    Resizing,
+)
 from torchkeras.layers._preprocessing._text import TextVectorization
 from torchkeras.layers._regularization import (
     ActivityRegularization,
@@ -280,4 +286,8 @@ __all__ = [
     "minimum",
     "multiply",
     "subtract",
+    "CenterCrop",
+    "MaxNumBoundingBoxes",
+    "RandomCrop",
+    "Resizing",
 ]

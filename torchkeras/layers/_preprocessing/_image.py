@@ -6,6 +6,7 @@ import torch
 
 from torchkeras import _dtypes, config, random
 from torchkeras.layers._layer import Layer
+from torchkeras.layers._preprocessing import _boxes
 
 
 class BaseImagePreprocessingLayer(Layer):
@@ -131,7 +132,7 @@ class BaseImagePreprocessingLayer(Layer):
 
     def transform_single_bounding_box(self, bounding_box, transformation, training=True):
         """Changes the boxes of one image: ``{"boxes": (n, 4), "labels": (n,)}``."""
-        batch = {name: _tensor(value)[None] for name, value in _boxes(bounding_box).items()}
+        batch = {name: _tensor(value)[None] for name, value in _checked_boxes(bounding_box).items()}
         how = {"transformation": transformation, "training": training}
         batch = self.transform_bounding_boxes(batch, **how)
         return {name: value[0] for name, value in batch.items()}
@@ -174,7 +175,7 @@ class BaseImagePreprocessingLayer(Layer):
                     "bounding box format. Pass a `bounding_box_format` argument to your "
                     f"{type(self).__name__} layer, e.g. `bounding_box_format='xyxy'`."
                 )
-            boxes = _boxes(data["bounding_boxes"])
+            boxes = _checked_boxes(data["bounding_boxes"])
             name = "transform_bounding_boxes" if batched else "transform_single_bounding_box"
             data["bounding_boxes"] = getattr(self, name)(boxes, **how)
         if "labels" in data:
@@ -201,6 +202,26 @@ class BaseImagePreprocessingLayer(Layer):
         """Images in a floating point type: that of the layer, or float32 where it is none."""
         dtype = self.compute_dtype if _dtypes.is_float(self.compute_dtype) else "float32"
         return images.to(_dtypes.torch_dtype(dtype))
+
+    def _size(self, images):
+        """Height and width of images, or of one."""
+        return images.shape[self.height_axis], images.shape[self.width_axis]
+
+    def _moved_boxes(self, bounding_boxes, size, new_size, change):
+        """The upright boxes around boxes that are changed, clipped to images of a new size.
+
+        Args:
+            bounding_boxes: Dict of ``"boxes"`` and ``"labels"``.
+            size: Height and width of the images.
+            new_size: Height and width of the images after.
+            change: Function of the x and the y of points, ``(batch, n, points)``.
+        """
+        dtype = self.compute_dtype if _dtypes.is_float(self.compute_dtype) else "float32"
+        form = self.bounding_box_format
+        boxes = _boxes.convert_format(bounding_boxes, form, "xyxy", *size, dtype)
+        boxes = {**boxes, "boxes": _boxes.bounds(*change(*_boxes.corners_of(boxes["boxes"])))}
+        boxes = _boxes.clip_to_image_size(boxes, *new_size)
+        return _boxes.convert_format(boxes, "xyxy", form, *new_size, dtype)
 
     def _transform_value_range(self, images, original_range, target_range, dtype="float32"):
         """Images with one range of values brought to another, in a type to compute in."""
@@ -258,7 +279,7 @@ def batch_of(data):
     return images, images.shape[0] if len(images.shape) == 4 else 1
 
 
-def _boxes(value):
+def _checked_boxes(value):
     if not isinstance(value, dict):
         found = type(value).__name__
     elif "boxes" not in value or "labels" not in value:
