@@ -75,6 +75,15 @@ from torchkeras.layers._pooling import (
 from torchkeras.layers._preprocessing._audio import MelSpectrogram, STFTSpectrogram
 from torchkeras.layers._preprocessing._category import CategoryEncoding
 from torchkeras.layers._preprocessing._discretization import Discretization
+from torchkeras.layers._preprocessing._geometry import (
+    RandomElasticTransform,
+    RandomFlip,
+    RandomPerspective,
+    RandomRotation,
+    RandomShear,
+    RandomTranslation,
+    RandomZoom,
+)
 from torchkeras.layers._preprocessing._hashing import HashedCrossing, Hashing
 from torchkeras.layers._preprocessing._lookup import IntegerLookup, StringLookup
 from torchkeras.layers._preprocessing._normalization import Normalization, Rescaling
@@ -290,4 +299,11 @@ __all__ = [
     "MaxNumBoundingBoxes",
     "RandomCrop",
     "Resizing",
+    "RandomElasticTransform",
+    "RandomFlip",
+    "RandomPerspective",
+    "RandomRotation",
+    "RandomShear",
+    "RandomTranslation",
+    "RandomZoom",
 ]

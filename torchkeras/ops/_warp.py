@@ -154,7 +154,7 @@ def _interpolated(values, rows, columns, fill_mode, fill_value):
     return result + fill if fill else result
 
 
-def _warped(images, data_format, interpolation, fill_mode, fill_value, places):
+def warped(images, data_format, interpolation, fill_mode, fill_value, places):
     """Images whose pixel at ``(row, column)`` is taken from ``places(rows, columns, x)``."""
     x, back = channels_second(images, data_format)
     order = _INTERPOLATIONS.index(_one_of("interpolation", interpolation, _INTERPOLATIONS))
@@ -223,10 +223,10 @@ def affine_transform(
         a0, a1, a2, b0, b1, b2, _, _ = rows_of.unbind(1)
         return b0 * columns + b1 * rows + b2, a0 * columns + a1 * rows + a2
 
-    return _warped(images, data_format, interpolation, fill_mode, fill_value, places)
+    return warped(images, data_format, interpolation, fill_mode, fill_value, places)
 
 
-def _homography(start, end):
+def homography(start, end):
     """The 8 numbers of the map that takes each of 4 points of ``end`` to that of ``start``."""
     x, y = end.unbind(-1)
     u, v = start.unbind(-1)
@@ -281,12 +281,12 @@ def perspective_transform(
         )
 
     def places(rows, columns, x):
-        numbers = _homography(start.to(rows.dtype), end.to(rows.dtype)).reshape(-1, 8, 1, 1)
+        numbers = homography(start.to(rows.dtype), end.to(rows.dtype)).reshape(-1, 8, 1, 1)
         a0, a1, a2, b0, b1, b2, c0, c1 = numbers.unbind(1)
         depth = c0 * columns + c1 * rows + 1
         return (b0 * columns + b1 * rows + b2) / depth, (a0 * columns + a1 * rows + a2) / depth
 
-    return _warped(images, data_format, interpolation, "constant", fill_value, places)
+    return warped(images, data_format, interpolation, "constant", fill_value, places)
 
 
 @op(rule=same_rule)
@@ -330,4 +330,4 @@ def elastic_transform(
         field = separable_filter(field, window, window, "same") * alpha
         return rows + field[:, 0], columns + field[:, 1]
 
-    return _warped(images, data_format, interpolation, fill_mode, fill_value, places)
+    return warped(images, data_format, interpolation, fill_mode, fill_value, places)

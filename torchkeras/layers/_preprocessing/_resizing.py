@@ -8,6 +8,7 @@ from torch.nn import functional as F
 from torchkeras import _checks, _configurable, random
 from torchkeras.layers._preprocessing._image import ImageLayer, RandomImageLayer, images_of
 from torchkeras.ops import image as ops
+from torchkeras.ops._convert import as_tensor
 
 
 class _Sized(ImageLayer):
@@ -21,7 +22,7 @@ class _Sized(ImageLayer):
         self.height = _checks.positive_int("height", height)
         self.width = _checks.positive_int("width", width)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape) -> Any:
         if isinstance(input_shape, dict):
             sized = ("images", "segmentation_masks")
             return {
@@ -88,8 +89,9 @@ class Resizing(_Sized):
         self.fill_value = fill_value
         self.antialias = antialias
         # What is wrong with the others shows on an image without data.
-        shape = self.compute_output_shape((1, 1, 1))
-        self._transform_images(torch.empty(shape, device="meta"), None, interpolation)
+        pixel = torch.empty(1, 1, 1, device="meta")
+        pixel = pixel.expand(self.compute_output_shape((1, 1, 1)))
+        self._transform_images(pixel, None, interpolation)
 
     def _transform_images(self, images, transformation, interpolation):
         return ops.resize(
@@ -109,6 +111,7 @@ class Resizing(_Sized):
         return self._size(images_of(data))
 
     def transform_images(self, images, transformation=None, training=True):
+        images = as_tensor(images)
         images = self._to_compute(images) if images.is_floating_point() else images
         return self._transform_images(images, transformation, self.interpolation)
 
@@ -146,8 +149,9 @@ class _Crop(_Sized):
     def _is_cut(self, rows, columns, training):
         return rows >= self.height and columns >= self.width
 
-    def _middle(self, rows, columns, training=True):
+    def _middle(self, size, training=True):
         """Top, left, height and width of the middle rectangle of the image."""
+        rows, columns = size
         if self._is_cut(rows, columns, training):
             height, width = self.height, self.width
         else:
@@ -164,9 +168,6 @@ class _Crop(_Sized):
             data_format=self.data_format,
         )
 
-    def _start(self, transformation):
-        return transformation
-
     def transform_images(self, images, transformation=None, training=True):
         return self._cut(images, transformation, training, "bilinear")
 
@@ -174,8 +175,9 @@ class _Crop(_Sized):
         return self._cut(segmentation_masks, transformation, training, "nearest")
 
     def _cut(self, images, transformation, training, interpolation):
+        images = as_tensor(images)
         size = self._size(images)
-        if not self._is_cut(*size, training):
+        if not self._is_cut(size[0], size[1], training):
             return self._resized(self._to_compute(images), interpolation)
         top, left = self._window(size, transformation, training)[:2]
         for axis, start, count in (
@@ -190,7 +192,7 @@ class _Crop(_Sized):
         return self._to_compute(images)
 
     def _window(self, size, transformation, training) -> Any:
-        return self._middle(*size, training)
+        return self._middle(size, training)
 
     def _boxes_of(self, bounding_boxes, size, transformation, training):
         top, left, height, width = self._window(size, transformation, training)
@@ -273,7 +275,7 @@ class RandomCrop(_Crop, RandomImageLayer):
         images = images_of(data)
         rows, columns = self._size(images)
         if not self._is_cut(rows, columns, training):
-            return (*self._middle(rows, columns, training)[:2], rows, columns)
+            return (*self._middle((rows, columns), training)[:2], rows, columns)
         free = rows - self.height, columns - self.width
         draws = self._uniform((2,), 0, 1, images, seed).unbind()
         # The product may be rounded up to the bound.
@@ -281,8 +283,8 @@ class RandomCrop(_Crop, RandomImageLayer):
         return top, left, rows, columns
 
     def _window(self, size, transformation, training):
-        if not self._is_cut(*size, training):
-            return self._middle(*size, training)
+        if not self._is_cut(size[0], size[1], training):
+            return self._middle(size, training)
         return (*transformation[:2], self.height, self.width)
 
     def transform_bounding_boxes(self, bounding_boxes, transformation, training=True):
@@ -329,7 +331,7 @@ class MaxNumBoundingBoxes(ImageLayer):
         return segmentation_masks
 
     def transform_bounding_boxes(self, bounding_boxes, transformation, training=True):
-        boxes, labels = bounding_boxes["boxes"], bounding_boxes["labels"]
+        boxes, labels = (as_tensor(bounding_boxes[name]) for name in ("boxes", "labels"))
         # Labels may have an axis of classes.
         axes = labels.ndim - boxes.ndim + 1
         return {
