@@ -76,6 +76,8 @@ def call(layer, args, case, **kwargs):
     mask = case.mask_array()
     if mask is not None:
         kwargs["mask"] = torch.tensor(mask)
+    if case.trains:
+        kwargs.setdefault("training", False)
     return layer(*args, **kwargs)
 
 
@@ -253,6 +255,11 @@ def test_training_differs(case):
     plain, trained = (flat(call(layer, args, case, training=t)) for t in (False, True))
     differs = any(not np.array_equal(a, b) for a, b in zip(plain, trained))
     assert differs == case.train_differs
+    if case.trains:
+        torch.manual_seed(1)
+        by_default = flat(layer(*args))
+        assert any(not np.array_equal(a, b) for a, b in zip(plain, by_default)) == differs
+        return
     # The mode of the module is as good as the argument.
     layer.set_weights(case.weight_values(layer.get_weights()))
     torch.manual_seed(1)
@@ -385,7 +392,7 @@ def test_functional(case):
     outputs = layer(*arguments(symbols), **kwargs)
     model = torchkeras.Model(inputs, tree.flatten(outputs))
     expected = call(layer, args, case)
-    assert_close(model(data), expected)
+    assert_close(model(data, training=False), expected)
     predicted = model.predict([x.numpy() for x in data], verbose=0)
     assert_close([torch.tensor(x) for x in tree.flatten(predicted)], expected)
 

@@ -76,10 +76,25 @@ from torchkeras.layers._pooling import (
 from torchkeras.layers._preprocessing._audio import MelSpectrogram, STFTSpectrogram
 from torchkeras.layers._preprocessing._category import CategoryEncoding
 from torchkeras.layers._preprocessing._discretization import Discretization
+from torchkeras.layers._preprocessing._geometry import (
+    RandomElasticTransform,
+    RandomFlip,
+    RandomPerspective,
+    RandomRotation,
+    RandomShear,
+    RandomTranslation,
+    RandomZoom,
+)
 from torchkeras.layers._preprocessing._hashing import HashedCrossing, Hashing
 from torchkeras.layers._preprocessing._lookup import IntegerLookup, StringLookup
 from torchkeras.layers._preprocessing._normalization import Normalization, Rescaling
 from torchkeras.layers._preprocessing._pipeline import Pipeline
+from torchkeras.layers._preprocessing._resizing import (
+    CenterCrop,
+    MaxNumBoundingBoxes,
+    RandomCrop,
+    Resizing,
+)
 from torchkeras.layers._preprocessing._text import TextVectorization
 from torchkeras.layers._regularization import (
     ActivityRegularization,
@@ -164,6 +179,7 @@ __all__ = [
     "BatchNormalization",
     "Bidirectional",
     "CategoryEncoding",
+    "CenterCrop",
     "Concatenate",
     "Conv1D",
     "Conv1DTranspose",
@@ -228,6 +244,7 @@ __all__ = [
     "LayerNormalization",
     "LeakyReLU",
     "Masking",
+    "MaxNumBoundingBoxes",
     "MaxPool1D",
     "MaxPool2D",
     "MaxPool3D",
@@ -245,10 +262,19 @@ __all__ = [
     "Pipeline",
     "RMSNormalization",
     "RNN",
+    "RandomCrop",
+    "RandomElasticTransform",
+    "RandomFlip",
+    "RandomPerspective",
+    "RandomRotation",
+    "RandomShear",
+    "RandomTranslation",
+    "RandomZoom",
     "ReLU",
     "RepeatVector",
     "Rescaling",
     "Reshape",
+    "Resizing",
     "ReversibleEmbedding",
     "STFTSpectrogram",
     "SeparableConv1D",
