@@ -41,6 +41,7 @@ WIRING = {"cell", "cell_arguments", "pool_dimensions", "pool_mode", "rank", "rnn
 WIRING_OF = {
     "AdditiveAttention": {"score_mode"},  # theirs takes it and does without
     "Cropping1D": {"data_format"},
+    "RandomPerspective": {"fill_mode"},
     "SimpleRNNCell": {"recurrent_activation"},
     "StringLookup": {"oov_method", "vocabulary_dtype"},  # in configs only
 }

@@ -208,7 +208,7 @@ def test_elastic_transform():
     ],
 )
 def test_gradients(call):
-    x = X[:, :6, :5].double().requires_grad_()
+    x = X[:, :5, :4].double().requires_grad_()
     assert torch.autograd.gradcheck(call, (x,))
 
 
