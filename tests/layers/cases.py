@@ -7,6 +7,7 @@ import itertools
 
 from tests.layers.case import Args, Case, Of, product, windows
 from tests.layers.cases_attention import ATTENTION
+from tests.layers.cases_colour import COLOURS
 from tests.layers.cases_conv import CONV
 from tests.layers.cases_normalization import MORE_NORMALIZATION
 from tests.layers.cases_preprocessing import PREPROCESSING
@@ -738,4 +739,5 @@ CASES = [
     *ATTENTION,
     *CONV,
     *PREPROCESSING,
+    *COLOURS,
 ]

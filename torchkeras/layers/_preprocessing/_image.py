@@ -195,12 +195,12 @@ class BaseImagePreprocessingLayer(Layer):
 
     def _to_compute(self, images):
         """Images in the element type that the layer computes in and returns."""
-        return images.to(_dtypes.torch_dtype(self.compute_dtype))
+        return _tensor(images).to(_dtypes.torch_dtype(self.compute_dtype))
 
     def _to_float(self, images):
         """Images in a floating point type: that of the layer, or float32 where it is none."""
         dtype = self.compute_dtype if _dtypes.is_float(self.compute_dtype) else "float32"
-        return images.to(_dtypes.torch_dtype(dtype))
+        return _tensor(images).to(_dtypes.torch_dtype(dtype))
 
     def _transform_value_range(self, images, original_range, target_range, dtype="float32"):
         """Images with one range of values brought to another, in a type to compute in."""
