@@ -40,6 +40,7 @@ NAMESPACES = [
     "saving",
     "tree",
     "utils",
+    "utils.bounding_boxes",
 ]
 
 

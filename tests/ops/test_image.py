@@ -40,6 +40,8 @@ def _cases():
         ):
             yield "resize", (X, size), {"interpolation": how, **more}
             yield "resize", (byte(X), size), {"interpolation": how, **more}
+        if size == (7, 30):  # a strip of it has less than one row
+            yield "resize", (X[:, :, :2], size), {"crop_to_aspect_ratio": True}
         channels = X.permute(0, 3, 1, 2)[0]
         yield "resize", (channels, size), {"interpolation": how, **CHANNELS_FIRST}
     for sides in ((1, 2, 1, 2), (1, 2, None, None, 4, 4), (None, None, 1, 2, 4, 4), (0, 0, 0, 0)):
@@ -180,7 +182,7 @@ def test_elastic_transform():
     torch.testing.assert_close(image.elastic_transform(blank, seed=1), blank)
     first, again, other = (image.elastic_transform(X, seed=seed) for seed in (1, 1, 2))
     assert torch.equal(first, again) and not torch.equal(first, other)
-    assert torch.equal(image.elastic_transform(X, alpha=0.0, seed=1), X)
+    torch.testing.assert_close(image.elastic_transform(X, alpha=0.0, seed=1), X)
     # Neighbours move alike: what is smooth stays smooth.
     ramp = torch.arange(40.0).reshape(1, 40, 1).expand(40, 40, 1)
     moved = image.elastic_transform(ramp, seed=3, fill_mode="nearest")

@@ -87,6 +87,15 @@ from torchkeras.layers._preprocessing._colour import (
     RandomSharpness,
 )
 from torchkeras.layers._preprocessing._discretization import Discretization
+from torchkeras.layers._preprocessing._geometry import (
+    RandomElasticTransform,
+    RandomFlip,
+    RandomPerspective,
+    RandomRotation,
+    RandomShear,
+    RandomTranslation,
+    RandomZoom,
+)
 from torchkeras.layers._preprocessing._hashing import HashedCrossing, Hashing
 from torchkeras.layers._preprocessing._histogram import (
     AutoContrast,
@@ -103,6 +112,12 @@ from torchkeras.layers._preprocessing._mixing import (
 )
 from torchkeras.layers._preprocessing._normalization import Normalization, Rescaling
 from torchkeras.layers._preprocessing._pipeline import Pipeline
+from torchkeras.layers._preprocessing._resizing import (
+    CenterCrop,
+    MaxNumBoundingBoxes,
+    RandomCrop,
+    Resizing,
+)
 from torchkeras.layers._preprocessing._text import TextVectorization
 from torchkeras.layers._regularization import (
     ActivityRegularization,
@@ -322,4 +337,15 @@ __all__ = [
     "minimum",
     "multiply",
     "subtract",
+    "CenterCrop",
+    "MaxNumBoundingBoxes",
+    "RandomCrop",
+    "Resizing",
+    "RandomElasticTransform",
+    "RandomFlip",
+    "RandomPerspective",
+    "RandomRotation",
+    "RandomShear",
+    "RandomTranslation",
+    "RandomZoom",
 ]

@@ -123,7 +123,7 @@ def resize(
     # The sizes of the part, or of the padded image, that has the form of `size`.
     fitted_h, fitted_w = int(w * height / width), int(h * width / height)
     if crop_to_aspect_ratio:
-        new_h, new_w = min(h, fitted_h), min(w, fitted_w)
+        new_h, new_w = min(h, max(fitted_h, 1)), min(w, max(fitted_w, 1))
         top, left = (h - new_h) // 2, (w - new_w) // 2
         x = x[:, :, top : top + new_h, left : left + new_w]
     elif pad_to_aspect_ratio:  # the same on both sides, as Keras does

@@ -4,6 +4,7 @@ import itertools
 from typing import Any
 
 import torch
+from torch.nn import functional as F
 
 from torchkeras import random
 from torchkeras.ops._convert import as_tensor, tensor
@@ -19,6 +20,8 @@ from torchkeras.ops._op import op
 
 _FILL_MODES = ("constant", "nearest", "wrap", "mirror", "reflect")
 _INTERPOLATIONS = ("nearest", "bilinear")
+# What torch's kernel calls those that it knows.
+_PADDINGS = {"constant": "zeros", "nearest": "border", "reflect": "reflection"}
 
 
 def _one_of(name, value, choices):
@@ -135,7 +138,23 @@ def map_coordinates(inputs, coordinates, order, fill_mode="constant", fill_value
     return as_before(result.reshape(coordinates.shape[1:]), inputs.dtype)
 
 
-def _warped(images, data_format, interpolation, fill_mode, fill_value, places):
+def _interpolated(values, rows, columns, fill_mode, fill_value):
+    """Linear interpolation by torch's own kernel, which is several times as fast as `sample`.
+
+    Not for the nearest point: its coordinates are fractions of the size, and a place in the
+    middle of two points would go to either.
+    """
+    batch, _, h, w = values.shape
+    # Where the first pixel begins is -1, where the last one ends 1.
+    grid = torch.stack([columns * (2 / w) + (1 / w - 1), rows * (2 / h) + (1 / h - 1)], -1)
+    grid = grid.expand(batch, h, w, 2)
+    fill = fill_value if fill_mode == "constant" else 0
+    values = values - fill if fill else values
+    result = F.grid_sample(values, grid, padding_mode=_PADDINGS[fill_mode], align_corners=False)
+    return result + fill if fill else result
+
+
+def warped(images, data_format, interpolation, fill_mode, fill_value, places):
     """Images whose pixel at ``(row, column)`` is taken from ``places(rows, columns, x)``."""
     x, back = channels_second(images, data_format)
     order = _INTERPOLATIONS.index(_one_of("interpolation", interpolation, _INTERPOLATIONS))
@@ -152,8 +171,11 @@ def _warped(images, data_format, interpolation, fill_mode, fill_value, places):
             f"Expected one map, or one for each of the {batch} images. "
             f"Received: {new_rows.shape[0]} maps"
         )
-    flat = [p.expand(batch, h, w).flatten(1) for p in (new_rows, new_columns)]
-    result = sample(values, flat, order, fill_mode, fill_value).reshape(batch, -1, h, w)
+    if order and fill_mode in _PADDINGS:
+        result = _interpolated(values, new_rows, new_columns, fill_mode, fill_value)
+    else:
+        flat = [p.expand(batch, h, w).flatten(1) for p in (new_rows, new_columns)]
+        result = sample(values, flat, order, fill_mode, fill_value).reshape(batch, -1, h, w)
     return back(as_before(result, images.dtype))
 
 
@@ -201,10 +223,10 @@ def affine_transform(
         a0, a1, a2, b0, b1, b2, _, _ = rows_of.unbind(1)
         return b0 * columns + b1 * rows + b2, a0 * columns + a1 * rows + a2
 
-    return _warped(images, data_format, interpolation, fill_mode, fill_value, places)
+    return warped(images, data_format, interpolation, fill_mode, fill_value, places)
 
 
-def _homography(start, end):
+def homography(start, end):
     """The 8 numbers of the map that takes each of 4 points of ``end`` to that of ``start``."""
     x, y = end.unbind(-1)
     u, v = start.unbind(-1)
@@ -259,12 +281,12 @@ def perspective_transform(
         )
 
     def places(rows, columns, x):
-        numbers = _homography(start.to(rows.dtype), end.to(rows.dtype)).reshape(-1, 8, 1, 1)
+        numbers = homography(start.to(rows.dtype), end.to(rows.dtype)).reshape(-1, 8, 1, 1)
         a0, a1, a2, b0, b1, b2, c0, c1 = numbers.unbind(1)
         depth = c0 * columns + c1 * rows + 1
         return (b0 * columns + b1 * rows + b2) / depth, (a0 * columns + a1 * rows + a2) / depth
 
-    return _warped(images, data_format, interpolation, "constant", fill_value, places)
+    return warped(images, data_format, interpolation, "constant", fill_value, places)
 
 
 @op(rule=same_rule)
@@ -308,4 +330,4 @@ def elastic_transform(
         field = separable_filter(field, window, window, "same") * alpha
         return rows + field[:, 0], columns + field[:, 1]
 
-    return _warped(images, data_format, interpolation, fill_mode, fill_value, places)
+    return warped(images, data_format, interpolation, fill_mode, fill_value, places)

@@ -12,6 +12,7 @@ from torchkeras.saving import (
     register_keras_serializable,
     serialize_keras_object,
 )
+from torchkeras.utils import bounding_boxes
 from torchkeras.utils._batch import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from torchkeras.utils._labels import normalize, to_categorical
 from torchkeras.utils._py_dataset import PyDataset, Sequence
@@ -22,6 +23,7 @@ __all__ = [
     "FeatureSpace",
     "PyDataset",
     "Sequence",
+    "bounding_boxes",
     "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",

@@ -1,11 +1,16 @@
 """What the layers that prepare or augment images have in common."""
 
+import types
 from typing import Any
 
 import torch
 
-from torchkeras import _dtypes, config, random
+from torchkeras import _dtypes, config, ops, random
 from torchkeras.layers._layer import Layer
+from torchkeras.layers._preprocessing import _boxes
+
+# Where subclasses written for Keras look for functions.
+_BACKEND = types.SimpleNamespace(**{**vars(ops), "random": random})
 
 
 class BaseImagePreprocessingLayer(Layer):
@@ -45,7 +50,8 @@ class BaseImagePreprocessingLayer(Layer):
 
     # Whether `factor` is an argument, and its bounds; for subclasses to set.
     _USE_BASE_FACTOR = True
-    _FACTOR_BOUNDS = (-1, 1)
+    _FACTOR_BOUNDS: Any = (-1, 1)
+    backend = _BACKEND
     _config_optional = (*Layer._config_optional, "bounding_box_format", "factor")
     factor: Any
     interpolation: Any
@@ -67,7 +73,7 @@ class BaseImagePreprocessingLayer(Layer):
             )
         self._build_at_init()
 
-    def _factor(self, name, value):
+    def _factor(self, name, value, called=None):
         """The lower and the upper bound that an argument stands for."""
         low, high = self._FACTOR_BOUNDS
         if isinstance(value, (tuple, list)):
@@ -78,8 +84,8 @@ class BaseImagePreprocessingLayer(Layer):
             bounds = ()
         if not bounds or bounds[0] < low or bounds[1] > high:
             raise ValueError(
-                f"The `{name}` argument should be a number (or a list of two numbers) in the range "
-                f"[{low}, {high}]. Received: {name}={value}"
+                f"The `{called or name}` argument should be a number (or a list of two numbers) in "
+                f"the range [{low}, {high}]. Received: {name}={value}"
             )
         return bounds
 
@@ -131,7 +137,7 @@ class BaseImagePreprocessingLayer(Layer):
 
     def transform_single_bounding_box(self, bounding_box, transformation, training=True):
         """Changes the boxes of one image: ``{"boxes": (n, 4), "labels": (n,)}``."""
-        batch = {name: _tensor(value)[None] for name, value in _boxes(bounding_box).items()}
+        batch = {name: _tensor(value)[None] for name, value in _checked_boxes(bounding_box).items()}
         how = {"transformation": transformation, "training": training}
         batch = self.transform_bounding_boxes(batch, **how)
         return {name: value[0] for name, value in batch.items()}
@@ -174,7 +180,7 @@ class BaseImagePreprocessingLayer(Layer):
                     "bounding box format. Pass a `bounding_box_format` argument to your "
                     f"{type(self).__name__} layer, e.g. `bounding_box_format='xyxy'`."
                 )
-            boxes = _boxes(data["bounding_boxes"])
+            boxes = _checked_boxes(data["bounding_boxes"])
             name = "transform_bounding_boxes" if batched else "transform_single_bounding_box"
             data["bounding_boxes"] = getattr(self, name)(boxes, **how)
         if "labels" in data:
@@ -182,8 +188,11 @@ class BaseImagePreprocessingLayer(Layer):
             data["labels"] = getattr(self, name)(data["labels"], **how)
         if "segmentation_masks" in data:
             masks = data["segmentation_masks"]
+            flat = len(masks.shape) == len(images.shape) - 1  # without an axis of channels
+            masks = masks.unsqueeze(self.channel_axis) if flat else masks
             name = "segmentation_masks" if batched else "single_segmentation_mask"
-            data["segmentation_masks"] = getattr(self, f"transform_{name}")(masks, **how)
+            masks = getattr(self, f"transform_{name}")(masks, **how)
+            data["segmentation_masks"] = masks.squeeze(self.channel_axis) if flat else masks
         return data
 
     def compute_output_spec(self, *args, **kwargs):
@@ -195,16 +204,37 @@ class BaseImagePreprocessingLayer(Layer):
 
     def _to_compute(self, images):
         """Images in the element type that the layer computes in and returns."""
-        return _tensor(images).to(_dtypes.torch_dtype(self.compute_dtype))
+        return _dtypes.to_tensor(images, self.compute_dtype)
 
     def _to_float(self, images):
         """Images in a floating point type: that of the layer, or float32 where it is none."""
         dtype = self.compute_dtype if _dtypes.is_float(self.compute_dtype) else "float32"
-        return _tensor(images).to(_dtypes.torch_dtype(dtype))
+        return _dtypes.to_tensor(images, dtype)
+
+    def _size(self, images):
+        """Height and width of images, or of one."""
+        return images.shape[self.height_axis], images.shape[self.width_axis]
+
+    def _moved_boxes(self, bounding_boxes, size, new_size, change):
+        """The upright boxes around boxes that are changed, clipped to images of a new size.
+
+        Args:
+            bounding_boxes: Dict of ``"boxes"`` and ``"labels"``.
+            size: Height and width of the images.
+            new_size: Height and width of the images after.
+            change: Function of the x and the y of points, ``(batch, n, points)``.
+        """
+        dtype = self.compute_dtype if _dtypes.is_float(self.compute_dtype) else "float32"
+        form = self.bounding_box_format
+        (height, width), (new_height, new_width) = size, new_size
+        boxes: Any = _boxes.convert_format(bounding_boxes, form, "xyxy", height, width, dtype)
+        boxes = {**boxes, "boxes": _boxes.bounds(*change(*_boxes.corners_of(boxes["boxes"])))}
+        boxes = _boxes.clip_to_image_size(boxes, new_height, new_width)
+        return _boxes.convert_format(boxes, "xyxy", form, new_height, new_width, dtype)
 
     def _transform_value_range(self, images, original_range, target_range, dtype="float32"):
         """Images with one range of values brought to another, in a type to compute in."""
-        images = images.to(_dtypes.torch_dtype(dtype))
+        images = _dtypes.to_tensor(images, dtype)
         if tuple(original_range) == tuple(target_range):
             return images
         (low, high), (new_low, new_high) = original_range, target_range
@@ -246,10 +276,16 @@ class RandomImageLayer(ImageLayer):
         draws = torch.rand(shape, dtype=torch.float32, device=images.device, generator=source)
         return draws if (low, high) == (0, 1) else draws * (high - low) + low
 
+    def _some(self, batch, images, seed=None):
+        """Draws which images are changed: `factor` has bounds of the probability."""
+        low, high = self.factor
+        chance = self._uniform((batch,), low, high, images, seed)
+        return self._uniform((batch,), 0, 1, images, seed) < chance
+
 
 def images_of(data):
     """The images of what a layer is called with."""
-    return data["images"] if isinstance(data, dict) else data
+    return _tensor(data["images"] if isinstance(data, dict) else data)
 
 
 def batch_of(data):
@@ -258,7 +294,7 @@ def batch_of(data):
     return images, images.shape[0] if len(images.shape) == 4 else 1
 
 
-def _boxes(value):
+def _checked_boxes(value):
     if not isinstance(value, dict):
         found = type(value).__name__
     elif "boxes" not in value or "labels" not in value:
