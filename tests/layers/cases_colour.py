@@ -110,4 +110,29 @@ MIXING = [
     ),
 ]
 
-COLOURS = [*COLOUR, *HISTOGRAMS, *MIXING]
+POLICIES = [
+    # The host chooses what runs, which no graph can hold.
+    *_rows(
+        "RandAugment",
+        _UNIT,
+        {"num_ops": 4, "factor": (0.3, 0.6), "interpolation": "nearest", **_UNIT, "seed": 3},
+        skip=("compile",),
+    ),
+    *_rows(
+        "AugMix",
+        _UNIT,
+        {
+            "num_chains": 2,
+            "chain_depth": 5,
+            "factor": (0.3, 0.6),
+            "alpha": 0.7,
+            "all_ops": False,
+            **_UNIT,
+            "seed": 3,
+            **_FIRST,
+        },
+        skip=("compile",),
+    ),
+]
+
+COLOURS = [*COLOUR, *HISTOGRAMS, *MIXING, *POLICIES]

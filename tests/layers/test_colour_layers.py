@@ -396,6 +396,161 @@ def test_filling():
     assert fill()(x[0]).shape == (4, 4, 3)
 
 
+# --- policies --------------------------------------------------------------------------
+
+CLASSES = {
+    "random_shear": "RandomShear",
+    "random_translation": "RandomTranslation",
+    "random_rotation": "RandomRotation",
+    "random_brightness": "RandomBrightness",
+    "random_color_degeneration": "RandomColorDegeneration",
+    "random_contrast": "RandomContrast",
+    "random_sharpness": "RandomSharpness",
+    "random_posterization": "RandomPosterization",
+    "solarization": "Solarization",
+    "auto_contrast": "AutoContrast",
+    "equalization": "Equalization",
+}
+
+
+def step_of_keras(layer, name):
+    """The layer of Keras that a policy's layer is."""
+    config = getattr(layer, name).get_config()
+    config.pop("dtype")
+    config.pop("bounding_box_format", None)
+    return getattr(keras.layers, CLASSES[name])(**config)
+
+
+def one_step(layer, name, x):
+    """A transformation of RandAugment that is this step alone."""
+    drawn = getattr(layer, name).get_random_transformation(x)
+    return {"transforms": {name: drawn}, "layer_idxes": [list(CLASSES).index(name)]}
+
+
+def test_rand_augment_is_one_step_after_another():
+    x = images(2, 8, 6, 3)
+    layer = layers.RandAugment(num_ops=4, factor=0.4, seed=2)
+    for _ in range(5):
+        given = layer.get_random_transformation(x)
+        assert len(given["layer_idxes"]) == 4
+        expected = x
+        for i in given["layer_idxes"]:
+            name = list(CLASSES)[i]
+            step = getattr(layer, name)
+            expected = step.transform_images(expected, given["transforms"][name])
+        assert torch.equal(layer.transform_images(x, given), expected)
+
+
+@pytest.mark.parametrize("name", [n for n in CLASSES if n not in list(CLASSES)[:3]])
+def test_each_step_of_a_policy_is_that_of_keras(name):
+    x = (images(2, 8, 6, 3).floor() + 0.5) / 256
+    layer = layers.RandAugment(value_range=(0, 1), factor=(0.2, 0.4))
+    given = one_step(layer, name, x)
+    step, drawn = step_of_keras(layer, name), given["transforms"][name]
+    expected = step.transform_images(x.clone(), drawn, training=True)
+    torch.testing.assert_close(layer.transform_images(x, given), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_the_strength_of_a_policy():
+    layer = layers.RandAugment(factor=(0.1, 0.4), interpolation="nearest")
+    theirs = keras.layers.RandAugment(factor=(0.1, 0.4), interpolation="nearest")
+    theirs.build((None, 8, 6, 3))
+    for name in CLASSES:
+        mine, wanted = (getattr(x, name).get_config() for x in (layer, theirs))
+        for key, value in wanted.items():
+            if key not in ("name", "dtype", "factor", "value_range"):
+                assert mine[key] == value, (name, key)
+            elif key in ("factor", "value_range"):
+                assert list(mine[key]) == list(value), (name, key)
+
+
+def test_what_is_chosen():
+    torch.manual_seed(0)
+    x = torch.zeros(1, 2, 2, 3)
+    layer = layers.RandAugment(num_ops=20)
+    chosen = [i for _ in range(50) for i in layer.get_random_transformation(x)["layer_idxes"]]
+    counts = np.bincount(chosen, minlength=11)
+    assert len(counts) == 11
+    assert counts.min() > 50
+    for all_ops, ways in ((True, 11), (False, 7)):
+        layer = layers.AugMix(num_chains=20, chain_depth=10, all_ops=all_ops)
+        chains = [
+            [link["layer_name"] for link in chain]
+            for _ in range(5)
+            for chain in layer.get_random_transformation(x)["chain_transforms"]
+        ]
+        assert len({name for chain in chains for name in chain}) == ways
+        assert max(map(len, chains)) == 10
+        # One link in `ways + 1` is none.
+        assert abs(sum(map(len, chains)) / 1000 - ways / (ways + 1)) < 0.04
+    nothing = layers.RandAugment(num_ops=0)
+    assert torch.equal(nothing(x), x)
+
+
+def test_boxes_and_masks_go_where_the_images_go():
+    layer = layers.RandAugment(bounding_box_format="xyxy", factor=(0.3, 0.4))
+    x = images(2, 8, 6, 3)
+    masks = torch.arange(96).reshape(2, 8, 6, 1)
+    boxes = {"boxes": torch.tensor([[[1.0, 1, 4, 4]]] * 2), "labels": torch.ones(2, 1)}
+    given = one_step(layer, "random_translation", x)
+    drawn = given["transforms"]["random_translation"]
+    moved = layer.transform_bounding_boxes(boxes, given)
+    expected = layer.random_translation.transform_bounding_boxes(boxes, drawn)
+    assert torch.equal(moved["boxes"], expected["boxes"])
+    assert not torch.equal(moved["boxes"], boxes["boxes"])
+    assert not torch.equal(layer.transform_segmentation_masks(masks, given), masks)
+    given = one_step(layer, "random_brightness", x)
+    assert torch.equal(layer.transform_bounding_boxes(boxes, given)["boxes"], boxes["boxes"])
+    assert torch.equal(layer.transform_segmentation_masks(masks, given), masks)
+    for method, value in (
+        (layer.transform_bounding_boxes, boxes),
+        (layer.transform_segmentation_masks, masks),
+    ):
+        assert method(value, given, training=False) is value
+
+
+def test_aug_mix_is_a_mean():
+    x = images(2, 8, 6, 3)
+    layer = layers.AugMix(num_chains=2, chain_depth=3, seed=1)
+    given = layer.get_random_transformation(x)
+    torch.testing.assert_close(given["chain_mixing_weights"].sum(), torch.tensor(1.0))
+    mixed = 0
+    for weight, chain in zip(given["chain_mixing_weights"], given["chain_transforms"]):
+        changed = x
+        for link in chain:
+            step = getattr(layer, link["layer_name"])
+            changed = step.transform_images(changed, link["transformation"])
+        mixed = mixed + weight * changed
+    share = given["weight_sample"]
+    expected = share * x + (1 - share) * mixed
+    torch.testing.assert_close(layer.transform_images(x, given), expected, **TOLERANCE)
+    given["chain_transforms"] = [[], []]
+    masks = torch.arange(96).reshape(2, 8, 6, 1)
+    same = layer.transform_segmentation_masks(masks, given)
+    torch.testing.assert_close(same, masks.float())
+    assert layer.transform_segmentation_masks(masks, given, training=False) is masks
+
+
+def test_weights_of_aug_mix():
+    layer, x = layers.AugMix(alpha=0.3, seed=0), torch.zeros(1, 2, 2, 3)
+    given = [layer.get_random_transformation(x) for _ in range(500)]
+    weights = torch.stack([g["chain_mixing_weights"] for g in given])
+    share = torch.stack([g["weight_sample"] for g in given])
+    assert (weights.mean(0) - 1 / 3).abs().max() < 0.06
+    assert (weights.var(0) - 2 / 9 / 1.9).abs().max() < 0.03
+    assert abs(share.mean() - 0.5) < 0.06
+    assert abs(share.var() - 1 / (4 * 1.6)) < 0.03
+
+
+@pytest.mark.parametrize("name", ["RandAugment", "AugMix"])
+def test_a_seed_repeats_a_policy(name):
+    x = images(2, 8, 6, 3)
+    one, two = (getattr(layers, name)(seed=4) for _ in range(2))
+    first = one(x)
+    assert torch.equal(first, two(x))
+    assert not torch.equal(first, one(x))
+
+
 # --- kinds of inputs -------------------------------------------------------------------
 
 EVERY = [
@@ -407,6 +562,8 @@ EVERY = [
     ("MixUp", {}),
     ("CutMix", {}),
     ("RandomErasing", {}),
+    ("RandAugment", {"num_ops": 5}),
+    ("AugMix", {}),
 ]
 every_layer = pytest.mark.parametrize(("name", "kwargs"), EVERY, ids=[e[0] for e in EVERY])
 
@@ -452,11 +609,11 @@ def test_arrays_and_dicts(name, kwargs):
     layer = getattr(layers, name)(**kwargs, bounding_box_format="xyxy")
     outputs = layer(torchkeras.tree.map_structure(lambda v: v.numpy(), data))
     assert {k: v.shape for k, v in outputs.items()} == {k: v.shape for k, v in data.items()}
-    if name not in ("MixUp", "CutMix"):
+    if name not in ("MixUp", "CutMix", "RandAugment", "AugMix"):
         assert all(torch.equal(outputs[k], v) for k, v in kept.items())
 
 
-@every_layer
+@pytest.mark.parametrize(("name", "kwargs"), EVERY[:-2], ids=[e[0] for e in EVERY[:-2]])
 def test_the_training_mode_compiles(name, kwargs):
     layer, x = getattr(layers, name)(**kwargs), images(2, 8, 6, 3)
     torch._dynamo.reset()
@@ -524,11 +681,22 @@ def test_value_range_is_a_pair(span):
         ("CutMix", {"factor": 2}, r"range \[0, 1\]"),
         ("RandomErasing", {"scale": (0.5, 2)}, r"`scale` argument .* range \[0, 1\]"),
         ("RandomErasing", {"fill_value": "noise"}, "`fill_value` must be a number"),
+        ("RandAugment", {"num_ops": -1}, "`num_ops`"),
+        ("RandAugment", {"factor": 2}, r"range \[0, 1\]"),
+        ("AugMix", {"num_chains": 0}, "`num_chains` must be a positive integer"),
+        ("AugMix", {"chain_depth": 1.5}, "`chain_depth` must be a positive integer"),
+        ("AugMix", {"alpha": 0}, "`alpha` must be a positive number"),
     ],
 )
 def test_arguments_out_of_bounds(name, kwargs, message):
     with pytest.raises(ValueError, match=message):
         getattr(layers, name)(**kwargs)
+
+
+@pytest.mark.parametrize("name", ["RandAugment", "AugMix"])
+def test_unknown_interpolation(name):
+    with pytest.raises(NotImplementedError, match="`interpolation` bicubic"):
+        getattr(layers, name)(interpolation="bicubic")
 
 
 @pytest.mark.parametrize("name", ["RandomHue", "RandomSaturation"])

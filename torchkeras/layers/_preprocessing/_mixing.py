@@ -28,6 +28,14 @@ def _mixed(values, transformation):
     return torch.lerp(_others(values, transformation), values, weight)
 
 
+def dirichlet(alphas, seed):
+    """Draws from the Dirichlet distribution of the last axis: parts that sum to 1."""
+    source = random._generator(seed, alphas.device)
+    draws = torch._sample_dirichlet(alphas.clamp(min=1e-6), generator=source)  # type: ignore
+    # Where all parameters are near 0, all of a draw may be too small for a float.
+    return draws.nan_to_num(1 / alphas.shape[-1])
+
+
 class _Mixing(RandomImageLayer):
     """What the layers here have in common."""
 
@@ -37,13 +45,11 @@ class _Mixing(RandomImageLayer):
         """The images of a batch in another order."""
         return self._uniform((batch,), 0, 1, images, seed).argsort()
 
-    def _beta(self, alpha, images, seed):
+    def _beta(self, alpha, seed):
         """Draws, one for each of ``alpha``, from the beta distribution of twice this number."""
         seed = self._stream if seed is None else seed
-        source = random._generator(seed, images.device)
-        pairs = torch.stack([alpha, alpha], -1).clamp(min=1e-6)
         # A beta variable is the first part of a two-way Dirichlet one.
-        return torch._sample_dirichlet(pairs, generator=source)[..., 0].nan_to_num(0.5)  # type: ignore
+        return dirichlet(torch.stack([alpha, alpha], -1), seed)[..., 0]
 
     def _rectangles(self, sides, images, seed):
         """A rectangle of each image, somewhere in it: true in ``(batch, height, width)``.
@@ -106,13 +112,13 @@ class MixUp(_Mixing):
         images, batch = batch_of(data)
         order = self._order(images, batch, seed)
         alpha = torch.full((batch,), float(self.alpha), device=order.device)
-        return {"mix_weight": self._beta(alpha, images, seed), "permutation_order": order}
+        return {"mix_weight": self._beta(alpha, seed), "permutation_order": order}
 
     def transform_images(self, images, transformation, training=True):
         if not training or transformation is None:
             return self._to_compute(images)
         x = self._to_float(images)
-        weight = per_image(transformation["mix_weight"], x)
+        weight = per_image(transformation["mix_weight"], x).to(x.dtype)
         return self._to_compute(torch.lerp(_others(x, transformation), x, weight))
 
     def transform_labels(self, labels, transformation, training=True):
@@ -173,7 +179,7 @@ class CutMix(_Mixing):
             return None
         images, batch = batch_of(data)
         low, high = self.factor
-        weight = self._beta(self._uniform((batch,), low, high, images, seed), images, seed)
+        weight = self._beta(self._uniform((batch,), low, high, images, seed), seed)
         side = (1 - weight).sqrt()
         return {
             "permutation_order": self._order(images, batch, seed),
