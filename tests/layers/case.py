@@ -34,6 +34,7 @@ class Case(NamedTuple):
     mask: tuple | None = None  # shape of a random mask
     train_differs: bool = False
     random: bool = False  # what training returns is drawn, so not the oracle's
+    trains: bool = False  # in training mode unless told otherwise, whatever the module's mode
     skip: tuple = ()  # names of checks that do not apply; the row says why
 
     @property

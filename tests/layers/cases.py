@@ -9,6 +9,7 @@ from tests.layers.case import Args, Case, Of, product, windows
 from tests.layers.cases_attention import ATTENTION
 from tests.layers.cases_colour import COLOURS
 from tests.layers.cases_conv import CONV
+from tests.layers.cases_image import IMAGE
 from tests.layers.cases_normalization import MORE_NORMALIZATION
 from tests.layers.cases_preprocessing import PREPROCESSING
 
@@ -739,5 +740,6 @@ CASES = [
     *ATTENTION,
     *CONV,
     *PREPROCESSING,
+    *IMAGE,
     *COLOURS,
 ]

@@ -645,7 +645,6 @@ class RandomElasticTransform(_Warp):
         if not training:
             return None
         images, batch = batch_of(data)
-        size = self._size(images)
         low, high = self.scale
         factor = self._uniform((), low, high, images, seed)
         seed = self._stream if seed is None else seed
@@ -659,11 +658,12 @@ class RandomElasticTransform(_Warp):
 
     def _moves(self, batch, size, factor, images, seed):
         """How far each pixel is moved down and to the right: ``(batch, 2, height, width)``."""
-        alpha, sigma = self.get_elastic_transform_params(*size, factor)
+        height, width = size
+        alpha, sigma = self.get_elastic_transform_params(height, width, factor)
         source = random._generator(seed, images.device)
-        field = torch.randn(batch, 2, *size, device=images.device, generator=source)
+        field = torch.randn(batch, 2, height, width, device=images.device, generator=source)
         # As wide as the largest scale needs, for the one drawn is not known to the CPU.
-        _, widest = self.get_elastic_transform_params(*size, self.scale[1])
+        _, widest = self.get_elastic_transform_params(height, width, self.scale[1])
         window = filters.gaussian_window(int(6 * widest) | 1, sigma.clamp(min=1e-6), field)
         return filters.separable_filter(field, window, window, "same") * alpha
 
@@ -672,15 +672,15 @@ class RandomElasticTransform(_Warp):
         side = min(height, width) * factor
         return side * 0.2, side * 0.05
 
-    def _transform_images(self, images, transformation, interpolation):
+    def _moved(self, images, transformation, interpolation):
         if "moves" not in transformation:
             factor = _part(transformation, "distortion_factor", images)
-            seed = transformation.get("seed")
             batch = images.shape[0] if images.ndim == 4 else 1
+            seed = transformation.get("seed")
             moves = self._moves(batch, self._size(images), factor, images, seed)
             transformation = {**transformation, "moves": moves}
         down, right = _part(transformation, "moves", images).unbind(1)
-        moved = _warp.warped(
+        return _warp.warped(
             images,
             self.data_format,
             interpolation,
@@ -688,11 +688,18 @@ class RandomElasticTransform(_Warp):
             self.fill_value,
             lambda rows, columns, x: (rows + down.to(rows), columns + right.to(rows)),
         )
+
+    def _transform_images(self, images, transformation, interpolation):
+        moved = self._moved(images, transformation, interpolation)
         return _chosen(_part(transformation, "apply_transform", images), moved, images)
 
     def transform_images(self, images, transformation, training=True):
-        images = super().transform_images(images, transformation, training)
-        return images.clamp(*self.value_range) if training and transformation else images
+        images = self._to_compute(images)
+        if not training or transformation is None:
+            return images
+        low, high = self.value_range
+        moved = self._moved(images, transformation, self.interpolation).clamp(low, high)
+        return _chosen(_part(transformation, "apply_transform", images), moved, images)
 
     def transform_bounding_boxes(self, bounding_boxes, transformation, training=True):
         if not training:
