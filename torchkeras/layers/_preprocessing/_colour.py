@@ -327,7 +327,7 @@ class RandomSaturation(RandomColour):
     """Makes colours paler or stronger in training: multiplies their saturation.
 
     The multiplier is ``f / (1 - f)`` for a drawn ``f``: 0 makes grey, 0.5 changes nothing, 1
-    saturates fully. No saturation gets above 1.
+    saturates fully. No saturation gets below 0 or above 1.
 
     Args:
         factor: Lower and upper bound of ``f``, to be chosen from 0 to 1 (-1 is allowed); one
@@ -368,7 +368,7 @@ class RandomSaturation(RandomColour):
         value = x.amax(self.channel_axis, keepdim=True)
         spread = value - x.amin(self.channel_axis, keepdim=True)
         most = (value - self.value_range[0]) / spread  # where the saturation is 1
-        factor = per_image(transformation["factor"], x)
+        factor = per_image(transformation["factor"], x).clamp(min=0)
         factor = torch.where(spread > 0, torch.minimum(factor, most), 1)
         return self._clip(value + (x - value) * factor)
 
