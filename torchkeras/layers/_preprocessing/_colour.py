@@ -484,7 +484,7 @@ class RandomGaussianBlur(RandomColour):
 
     Example:
         >>> layer = torchkeras.layers.RandomGaussianBlur((1.0, 1.0), kernel_size=5)
-        >>> layer(torch.full((9, 9, 1), 100.0))[4, 4]
+        >>> layer(torch.full((9, 9, 1), 100.0))[4, 4].round()
         tensor([100.])
     """
 
