@@ -7,7 +7,6 @@ import torch
 
 from torchkeras import random
 from torchkeras.layers._preprocessing._image import RandomImageLayer, batch_of, images_of
-from torchkeras.ops import _image as filters
 from torchkeras.ops import _warp
 from torchkeras.ops import image as ops
 from torchkeras.ops._convert import as_tensor
@@ -584,6 +583,14 @@ class RandomPerspective(_Warp):
         return change
 
 
+def _bells(size, sigma, like):
+    """A matrix ``(size, size)`` that smooths an axis, with zeros beyond its ends."""
+    places = torch.arange(-size, size + 1, dtype=like.dtype, device=like.device)
+    bell = torch.exp(-0.5 * (places / sigma.clamp(min=1e-6)) ** 2)
+    index = torch.arange(size, device=like.device)
+    return (bell / bell.sum())[index - index.unsqueeze(1) + size]
+
+
 class RandomElasticTransform(_Warp):
     """Moves the pixels of some of the images a little, neighbours alike, in training.
 
@@ -662,10 +669,9 @@ class RandomElasticTransform(_Warp):
         alpha, sigma = self.get_elastic_transform_params(height, width, factor)
         source = random._generator(seed, images.device)
         field = torch.randn(batch, 2, height, width, device=images.device, generator=source)
-        # As wide as the largest scale needs, for the one drawn is not known to the CPU.
-        _, widest = self.get_elastic_transform_params(height, width, self.scale[1])
-        window = filters.gaussian_window(int(6 * widest) | 1, sigma.clamp(min=1e-6), field)
-        return filters.separable_filter(field, window, window, "same") * alpha
+        # As products with matrices: several times as fast as filters that are this wide.
+        rows, columns = (_bells(n, sigma, field) for n in size)
+        return rows @ field @ columns * alpha
 
     def get_elastic_transform_params(self, height, width, factor):
         """The size of the moves, and the standard deviation that smooths them."""

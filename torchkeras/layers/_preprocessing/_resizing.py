@@ -186,7 +186,7 @@ class _Crop(_Sized):
         ):
             if isinstance(start, int):
                 images = images.narrow(axis, start, count)
-            else:  # drawn, and not known to the CPU
+            else:  # drawn in a compiled graph
                 places = torch.arange(count, device=images.device) + start
                 images = images.index_select(axis, places)
         return self._to_compute(images)
@@ -277,9 +277,15 @@ class RandomCrop(_Crop, RandomImageLayer):
         if not self._is_cut(rows, columns, training):
             return (*self._middle((rows, columns), training)[:2], rows, columns)
         free = rows - self.height, columns - self.width
-        draws = self._uniform((2,), 0, 1, images, seed).unbind()
+        # Drawn on the CPU they are plain numbers, and the rectangle is a view; but a compiled
+        # graph would be another for each number.
+        compiling = torch.compiler.is_compiling()
+        draws = self._uniform(
+            (2,), 0, 1, images if compiling else torch.empty(0, device="cpu"), seed
+        )
         # The product may be rounded up to the bound.
-        top, left = ((d * (n + 1)).to(torch.int32).clamp(max=n) for d, n in zip(draws, free))
+        starts = [(d * (n + 1)).to(torch.int32).clamp(max=n) for d, n in zip(draws, free)]
+        top, left = starts if compiling else (int(start) for start in starts)
         return top, left, rows, columns
 
     def _window(self, size, transformation, training):
