@@ -7,6 +7,7 @@ import itertools
 
 from tests.layers.case import Args, Case, Of, product, windows
 from tests.layers.cases_attention import ATTENTION
+from tests.layers.cases_colour import COLOURS
 from tests.layers.cases_conv import CONV
 from tests.layers.cases_image import IMAGE
 from tests.layers.cases_normalization import MORE_NORMALIZATION
@@ -740,4 +741,5 @@ CASES = [
     *CONV,
     *PREPROCESSING,
     *IMAGE,
+    *COLOURS,
 ]

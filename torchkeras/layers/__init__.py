@@ -75,6 +75,18 @@ from torchkeras.layers._pooling import (
 )
 from torchkeras.layers._preprocessing._audio import MelSpectrogram, STFTSpectrogram
 from torchkeras.layers._preprocessing._category import CategoryEncoding
+from torchkeras.layers._preprocessing._colour import (
+    RandomBrightness,
+    RandomColorDegeneration,
+    RandomColorJitter,
+    RandomContrast,
+    RandomGaussianBlur,
+    RandomGrayscale,
+    RandomHue,
+    RandomInvert,
+    RandomSaturation,
+    RandomSharpness,
+)
 from torchkeras.layers._preprocessing._discretization import Discretization
 from torchkeras.layers._preprocessing._geometry import (
     RandomElasticTransform,
@@ -86,9 +98,22 @@ from torchkeras.layers._preprocessing._geometry import (
     RandomZoom,
 )
 from torchkeras.layers._preprocessing._hashing import HashedCrossing, Hashing
+from torchkeras.layers._preprocessing._histogram import (
+    AutoContrast,
+    ContrastLimitedAdaptiveHistogramEqualization,
+    Equalization,
+    RandomPosterization,
+    Solarization,
+)
 from torchkeras.layers._preprocessing._lookup import IntegerLookup, StringLookup
+from torchkeras.layers._preprocessing._mixing import (
+    CutMix,
+    MixUp,
+    RandomErasing,
+)
 from torchkeras.layers._preprocessing._normalization import Normalization, Rescaling
 from torchkeras.layers._preprocessing._pipeline import Pipeline
+from torchkeras.layers._preprocessing._policies import AugMix, RandAugment
 from torchkeras.layers._preprocessing._resizing import (
     CenterCrop,
     MaxNumBoundingBoxes,
@@ -169,6 +194,8 @@ __all__ = [
     "AdditiveAttention",
     "AlphaDropout",
     "Attention",
+    "AugMix",
+    "AutoContrast",
     "Average",
     "AveragePooling1D",
     "AveragePooling2D",
@@ -181,6 +208,7 @@ __all__ = [
     "CategoryEncoding",
     "CenterCrop",
     "Concatenate",
+    "ContrastLimitedAdaptiveHistogramEqualization",
     "Conv1D",
     "Conv1DTranspose",
     "Conv2D",
@@ -199,6 +227,7 @@ __all__ = [
     "Cropping1D",
     "Cropping2D",
     "Cropping3D",
+    "CutMix",
     "Dense",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
@@ -208,6 +237,7 @@ __all__ = [
     "ELU",
     "EinsumDense",
     "Embedding",
+    "Equalization",
     "Flatten",
     "FlaxLayer",
     "GRU",
@@ -254,6 +284,7 @@ __all__ = [
     "Maximum",
     "MelSpectrogram",
     "Minimum",
+    "MixUp",
     "MultiHeadAttention",
     "Multiply",
     "Normalization",
@@ -262,11 +293,24 @@ __all__ = [
     "Pipeline",
     "RMSNormalization",
     "RNN",
+    "RandAugment",
+    "RandomBrightness",
+    "RandomColorDegeneration",
+    "RandomColorJitter",
+    "RandomContrast",
     "RandomCrop",
     "RandomElasticTransform",
+    "RandomErasing",
     "RandomFlip",
+    "RandomGaussianBlur",
+    "RandomGrayscale",
+    "RandomHue",
+    "RandomInvert",
     "RandomPerspective",
+    "RandomPosterization",
     "RandomRotation",
+    "RandomSaturation",
+    "RandomSharpness",
     "RandomShear",
     "RandomTranslation",
     "RandomZoom",
@@ -284,6 +328,7 @@ __all__ = [
     "SimpleRNN",
     "SimpleRNNCell",
     "Softmax",
+    "Solarization",
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",

@@ -423,6 +423,24 @@ def _float_colours(images, channels):
         )
 
 
+def to_hsv(x):
+    """Hue, saturation and value of ``(batch, 3, height, width)``."""
+    red, green, blue = x.unbind(1)
+    value = x.amax(1)
+    spread = value - x.amin(1)
+    some = spread > 0
+    safe = torch.where(some, spread, 1)
+    saturation = torch.where(value > 0, spread / torch.where(value > 0, value, 1), 0)
+    # Sixths of the circle: red is 0, green 2, blue 4.
+    hue = torch.where(
+        value == red,
+        (green - blue) / safe,
+        torch.where(value == green, 2 + (blue - red) / safe, 4 + (red - green) / safe),
+    )
+    hue = torch.where(some, hue / 6 % 1, 0)
+    return torch.stack([hue, saturation, value], 1)
+
+
 @op
 def rgb_to_hsv(images, data_format=None):
     """Hue, saturation and value of colours, all from 0 to 1.
@@ -443,20 +461,17 @@ def rgb_to_hsv(images, data_format=None):
     images = tensor(images)
     x, back = channels_second(images, data_format)
     _float_colours(images, _channel_axis(data_format))
-    red, green, blue = x.unbind(1)
-    value = x.amax(1)
-    spread = value - x.amin(1)
-    some = spread > 0
-    safe = torch.where(some, spread, 1)
-    saturation = torch.where(value > 0, spread / torch.where(value > 0, value, 1), 0)
-    # Sixths of the circle: red is 0, green 2, blue 4.
-    hue = torch.where(
-        value == red,
-        (green - blue) / safe,
-        torch.where(value == green, 2 + (blue - red) / safe, 4 + (red - green) / safe),
-    )
-    hue = torch.where(some, hue / 6 % 1, 0)
-    return back(torch.stack([hue, saturation, value], 1))
+    return back(to_hsv(x))
+
+
+def from_hsv(x):
+    """Red, green and blue of ``(batch, 3, height, width)``."""
+    hue, saturation, value = x.unbind(1)
+    # How far each colour is from its place on the circle, in sixths: 0 is full, 1 is none.
+    offsets = torch.tensor([5.0, 3.0, 1.0], dtype=x.dtype, device=x.device).reshape(1, 3, 1, 1)
+    k = (offsets + 6 * hue.unsqueeze(1)) % 6
+    part = torch.minimum(k, 4 - k).clamp(0, 1)
+    return value.unsqueeze(1) * (1 - saturation.unsqueeze(1) * part)
 
 
 @op
@@ -479,12 +494,7 @@ def hsv_to_rgb(images, data_format=None):
     images = tensor(images)
     x, back = channels_second(images, data_format)
     _float_colours(images, _channel_axis(data_format))
-    hue, saturation, value = x.unbind(1)
-    # How far each colour is from its place on the circle, in sixths: 0 is full, 1 is none.
-    offsets = torch.tensor([5.0, 3.0, 1.0], dtype=x.dtype, device=x.device).reshape(1, 3, 1, 1)
-    k = (offsets + 6 * hue.unsqueeze(1)) % 6
-    part = torch.minimum(k, 4 - k).clamp(0, 1)
-    return back(value.unsqueeze(1) * (1 - saturation.unsqueeze(1) * part))
+    return back(from_hsv(x))
 
 
 def gaussian_window(size, sigma, like):
