@@ -19,19 +19,6 @@ NAMESPACES = sorted(
     "utils.bounding_boxes",
 ]
 
-# Layers that are not there yet. A name that has arrived must be taken off: see
-# `test_nothing_is_pending_that_is_there`. DELETE the set and that test with its last name.
-PENDING = set(
-    """
-    AugMix AutoContrast ContrastLimitedAdaptiveHistogramEqualization CutMix
-    Equalization MixUp RandAugment RandomBrightness RandomColorDegeneration
-    RandomColorJitter RandomContrast RandomErasing
-    RandomGaussianBlur RandomGrayscale RandomHue RandomInvert
-    RandomPosterization RandomSaturation RandomSharpness
-    Solarization
-    """.split()
-)
-
 # They exist to say what to use instead.
 FOREIGN = {"FlaxLayer", "JaxLayer", "TFSMLayer"}
 LAYERS = [n for n in dir(keras.layers) if not n.startswith("_")]
@@ -106,7 +93,7 @@ def shared(these, those):
 # --- layers: nothing more, nothing less ------------------------------------------------
 
 
-@pytest.mark.parametrize("name", sorted(set(LAYERS) - PENDING))
+@pytest.mark.parametrize("name", LAYERS)
 def test_layer_is_there(name):
     ours, theirs = getattr(torchkeras.layers, name), getattr(keras.layers, name)
     assert name in torchkeras.layers.__all__
@@ -116,7 +103,7 @@ def test_layer_is_there(name):
     assert [n for n in same if getattr(torchkeras.layers, n) is ours] == same
 
 
-@pytest.mark.parametrize("name", sorted(set(LAYERS) - PENDING - FOREIGN))
+@pytest.mark.parametrize("name", sorted(set(LAYERS) - FOREIGN))
 def test_arguments_of_layer(name):
     ours, theirs = getattr(torchkeras.layers, name), getattr(keras.layers, name)
     assert positional(ours) == positional(theirs)
@@ -129,12 +116,7 @@ def test_arguments_of_layers_that_say_what_to_use_instead(name):
     assert positional(ours) == positional(theirs)
 
 
-def test_nothing_is_pending_that_is_there():
-    assert PENDING and PENDING <= set(LAYERS)
-    assert not {name for name in PENDING if hasattr(torchkeras.layers, name)}
-
-
-@pytest.mark.parametrize("name", sorted(set(LAYERS) - PENDING - FOREIGN))
+@pytest.mark.parametrize("name", sorted(set(LAYERS) - FOREIGN))
 def test_wiring_is_refused(name):
     ours, theirs = getattr(torchkeras.layers, name), getattr(keras.layers, name)
     allowed = by_name(ours, wiring(name))
