@@ -405,7 +405,9 @@ class Called(torch.nn.Module):
         self.layer = layer
 
     def forward(self, args, mask):
-        return self.layer(*args) if mask is None else self.layer(*args, mask=mask)
+        # Not as in training, which augmenting layers are in unless told otherwise.
+        options = {"training": False} if self.layer._signature.has_training else {}
+        return self.layer(*args, **options, **({} if mask is None else {"mask": mask}))
 
 
 @one_of_each(by_padding, "export")
