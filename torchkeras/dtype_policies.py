@@ -381,7 +381,7 @@ class DTypePolicyMap(DTypePolicy, collections.abc.MutableMapping):
             return False
         return (self._default, self._policies) == (other._default, other._policies)
 
-    __hash__ = None
+    __hash__ = None  # pyright: ignore
 
     def __repr__(self):
         mapping = [(key, policy.name) for key, policy in self._policies.items()]

@@ -269,7 +269,7 @@ class Embedding(Quantizable, Layer):
     def _look_up(self, inputs):
         # The rows are cast, not the table, and the adapter's product is taken of the rows.
         if self._bits is None:
-            x = F.embedding(inputs, self._parameters["embeddings"])
+            x = F.embedding(inputs, self._embeddings)
             if self._cast_to is not None:
                 x = x.to(self._cast_to)
         else:

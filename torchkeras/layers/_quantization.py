@@ -429,7 +429,7 @@ class Quantizable(LoRA):
         return found[f"{part}_scale"], found[f"{part}_amax_history"]
 
 
-def resolve(mode, config, own=None):
+def resolve(mode, config: Any, own=None):
     """The mode and its configuration, from either.
 
     Raises:
@@ -448,9 +448,9 @@ def resolve(mode, config, own=None):
             "Argument `config` must be an instance of `QuantizationConfig`. "
             f"Received: config={config} (of type {type(config)})"
         )
-    if mode is None and config is None:
-        raise ValueError("You must provide either `mode` or `config` to `quantize`.")
     if mode is None:
+        if config is None:
+            raise ValueError("You must provide either `mode` or `config` to `quantize`.")
         mode = config.mode
     if mode not in dtype_policies.QUANTIZATION_MODES:
         raise ValueError(

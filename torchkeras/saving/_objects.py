@@ -83,7 +83,7 @@ def _find_public(name, module):
     return None
 
 
-def serialize_keras_object(obj):
+def serialize_keras_object(obj) -> Any:
     """A JSON-ready value from which `deserialize_keras_object` makes an equal object.
 
     Args:
@@ -171,7 +171,7 @@ def _plain(config):
     return serialize_keras_object(config)
 
 
-def deserialize_keras_object(config, custom_objects=None, safe_mode=True, **kwargs):
+def deserialize_keras_object(config, custom_objects=None, safe_mode=True, **kwargs) -> Any:
     """The object that `serialize_keras_object` described.
 
     Args:

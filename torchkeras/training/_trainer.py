@@ -184,7 +184,7 @@ class Trainer:
         """
         config = _objects.deserialize_keras_object(config)
         self.compile(**config)
-        if hasattr(self.optimizer, "build") and self.built:
+        if hasattr(self.optimizer, "build") and self.__dict__.get("built"):
             self.optimizer.build(self.trainable_variables)
 
     def _check_compile(self, optimizer, jit_compile, steps_per_execution):
