@@ -10,7 +10,8 @@ import torch
 
 import torchkeras
 
-torch.set_num_threads(2)
+# Beside another process two threads only wait for each other.
+torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else 2)
 
 
 @pytest.fixture(autouse=True)
