@@ -327,3 +327,49 @@ def test_whole_masks_of_joined_symbols():
     masks = [torch.ones(2, 4, 5, dtype=torch.bool), torch.zeros(2, 2, 5, dtype=torch.bool)]
     found = layers.Concatenate(axis=1).compute_mask(inputs, masks)
     assert found.tolist() == [[True] * 4 + [False] * 2] * 2
+
+
+def test_a_layer_that_needs_its_mask_works_on_symbols():
+    class Counting(layers.Layer):
+        def call(self, x, mask=None):
+            return x * (mask.to(x.dtype) - 1.0)[..., None]
+
+    words = torchkeras.Input((5,), dtype="int32")
+    model = torchkeras.Model(words, Counting()(layers.Embedding(4, 3, mask_zero=True)(words)))
+    assert model.output_shape == (None, 5, 3)
+    given = torch.tensor([[1, 2, 0, 0, 3]])
+    outputs = model(given)
+    assert (outputs[given != 0] == 0).all() and (outputs[given == 0] != 0).all()
+
+
+@pytest.mark.parametrize("framework", [torchkeras, keras], ids=["ours", "keras"])
+def test_masks_of_outputs(framework):
+    class One(framework.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.supports_masking = True
+
+        def call(self, x, mask=None):
+            return x[0] * 1 if isinstance(x, list) else x * 1
+
+    class Two(One):
+        def call(self, x, mask=None):
+            return [x * 1, x * 2]
+
+    def masked(value):
+        x = torch.ones(4, 4)
+        x._keras_mask = torch.full((4,), value)
+        return x
+
+    def mask_of(outputs):
+        outputs = outputs if isinstance(outputs, list) else [outputs]
+        masks = [getattr(x, "_keras_mask", None) for x in outputs]
+        return [None if m is None else float(m[0]) for m in masks]
+
+    plain, given = torch.ones(4, 4), torch.full((4,), 7.0)
+    assert mask_of(One()(masked(1.0))) == [1.0]
+    # The argument counts before what the inputs carry.
+    assert mask_of(One()(plain, mask=given)) == mask_of(One()(masked(1.0), mask=given)) == [7.0]
+    assert mask_of(One()([masked(2.0), masked(3.0)])) == [2.0]
+    assert mask_of(Two()(masked(2.0))) == [2.0, None]
+    assert mask_of(Two()(plain, mask=given)) == [7.0, None]

@@ -140,7 +140,9 @@ def _mask_of_output(symbol):
         return None
     node = layer._inbound_nodes[node_index]
     first = node.args[0] if node.args else next(iter(node.kwargs.values()), None)
-    masks = tree.map_structure(lambda x: getattr(x, "_keras_mask", None), first)
+    masks = node.kwargs.get("mask")
+    if masks is None:
+        masks = tree.map_structure(lambda x: getattr(x, "_keras_mask", None), first)
     if not layer._makes_masks and all(m is None for m in tree.flatten(masks)):
         return None
     masks = layer.compute_mask(first, masks)

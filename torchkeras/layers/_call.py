@@ -149,7 +149,7 @@ def call_layer(layer, args, kwargs):
         if mixed is not None:
             layer.__dict__["_cast_to"] = None
     if not maskless or layer._makes_masks:
-        _set_masks(layer, first, outputs)
+        _set_masks(layer, first, _mask_given(sig, args, kwargs), outputs)
     if not tracing:
         _settle(layer, args, kwargs, cast)
     return outputs
@@ -315,8 +315,17 @@ def mask_of(value):
     return getattr(value, "_keras_mask", None)
 
 
-def _set_masks(layer, first, outputs):
-    masks = mask_of(first)
+def _mask_given(sig, args, kwargs):
+    """The ``mask`` argument of a call: it counts before what the inputs carry."""
+    if not sig.has_mask:
+        return None
+    if "mask" in sig.positional[: len(args)]:
+        return args[sig.positional.index("mask")]
+    return kwargs.get("mask")
+
+
+def _set_masks(layer, first, given, outputs):
+    masks = mask_of(first) if given is None else given
     if not layer.supports_masking:
         if masks is not None:
             warnings.warn(
@@ -332,7 +341,8 @@ def _set_masks(layer, first, outputs):
     if output_masks is None:
         return
     flat = tree.flatten(outputs)
-    flat_masks = [output_masks] if len(flat) == 1 else tree.flatten(output_masks)
+    listed = isinstance(output_masks, (list, tuple))
+    flat_masks = output_masks if listed else tree.flatten(output_masks)
     for output, mask in zip(flat, flat_masks):
         if mask is not None and getattr(output, "_keras_mask", None) is None:
             output._keras_mask = mask

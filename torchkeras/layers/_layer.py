@@ -594,6 +594,8 @@ class Layer(Saved, Policied, Operation, nn.Module):
         sig = _call.signature(self)
         if sig.has_training and kwargs.get("training") is None:
             kwargs = {**kwargs, "training": False}
+        if sig.has_mask or sig.masks:
+            kwargs = _call._with_masks(sig, args, kwargs)
         with self._name_scope():
             try:
                 with _operation.without_recording():
