@@ -70,7 +70,7 @@ def test_as_keras(name, arguments):
         weights = [getattr(w, "value", w) for w in layer.trainable_weights]
         gradients.append(torch.autograd.grad(loss, weights))
     for one, other in zip(*gradients, strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-3)
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
     mine, other = ours.get_config(), theirs.get_config()
     assert {k: v for k, v in mine.items() if k in other} == mine
     assert (mine["lora_rank"], mine["lora_alpha"]) == (other["lora_rank"], other["lora_alpha"])
