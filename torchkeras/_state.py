@@ -10,6 +10,8 @@ _scopes = threading.local()
 # Grows whenever a layer gains or loses a weight or a sublayer, or `trainable` is set; what
 # is derived from the structure keeps the version it was derived at.
 version = 0
+# Whether `set_random_seed` was called, so that this run is to give the numbers of the last one.
+seeded = False
 
 
 def touch():

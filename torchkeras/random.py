@@ -110,6 +110,7 @@ def set_random_seed(seed):
     python_random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
+    _state.seeded = True
 
 
 def normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None):

@@ -407,6 +407,9 @@ class Layer(Saved, Policied, Operation, nn.Module):
     @property
     def metrics(self):
         """The metrics set as attributes of this layer and its sublayers."""
+        return self._metrics_in_attributes()
+
+    def _metrics_in_attributes(self):
         found = {}
         for layer in self._flatten_layers():
             for name, value in list(layer.__dict__.items()):
@@ -428,12 +431,17 @@ class Layer(Saved, Policied, Operation, nn.Module):
         Args:
             loss: A scalar tensor, or a list of them.
         """
-        ctx = _context
-        stamp = self.__dict__.get("_loss_stamp")
-        if stamp != ctx.stamp:
-            self._set_plain(_losses=[], _loss_stamp=ctx.stamp, _fast_dtype=None, _never_fast=True)
-        if stamp is None:
-            _state.touch()  # a train step looks for losses only where there have been some
+        # In a compiled step, which is not to be made again for each stamp, who collects the
+        # terms also takes them away.
+        if not torch.compiler.is_compiling():
+            ctx = _context
+            stamp = self.__dict__.get("_loss_stamp")
+            if stamp != ctx.stamp:
+                self._set_plain(
+                    _losses=[], _loss_stamp=ctx.stamp, _fast_dtype=None, _never_fast=True
+                )
+            if stamp is None:
+                _state.touch()  # a train step looks for losses only where there have been some
         for value in tree.flatten(loss):
             value = value if isinstance(value, torch.Tensor) else _dtypes.to_tensor(value)
             self._losses.append(value)

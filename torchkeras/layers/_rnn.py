@@ -3,6 +3,7 @@
 import torch
 
 from torchkeras import activations, tree
+from torchkeras.layers import _lstm_kernel
 from torchkeras.layers._cells import GRUCell, LSTMCell, SimpleRNNCell
 from torchkeras.layers._input_spec import InputSpec
 from torchkeras.layers._layer import Layer
@@ -576,6 +577,9 @@ class LSTM(_FusedRNN):
             gates = weights[0].new_zeros(4 * units, 1)
             gates[:units], gates[units : 2 * units] = -1e4, 1e4
             weights[0] = torch.cat([weights[0], gates], dim=1)
+        if _lstm_kernel.runs(sequences):
+            outputs, h, c = _lstm_kernel.lstm(sequences, h, c, weights)
+            return outputs, [h[0], c[0]]
         outputs, h, c = torch.lstm(
             sequences,
             (h, c),

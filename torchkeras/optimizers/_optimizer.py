@@ -79,6 +79,9 @@ class Optimizer(Configurable):
     slots = ()
 
     _plan = None
+    # For a compiled step, which cannot look at numbers: what `prepare` found.
+    _turn: Any = None
+    _rate: Any = None
 
     def __init__(
         self,
@@ -377,7 +380,10 @@ class Optimizer(Configurable):
             return
         with torch.no_grad():
             tracing = torch.compiler.is_compiling()
-            if not tracing and set(map(type, grads)) != _TENSORS:
+            if tracing:
+                if any(g is None for g in grads):
+                    grads, trainable_variables = self._present(grads, trainable_variables)
+            elif set(map(type, grads)) != _TENSORS:
                 grads, trainable_variables = self._present(grads, trainable_variables)
             plan = self._plan_for(trainable_variables)
             if plan.overwritten:
@@ -398,23 +404,51 @@ class Optimizer(Configurable):
             plan = self._plan = _Plan(self, variables)
         return plan
 
+    def prepare(self):
+        """To be called before each step that a compiler has traced.
+
+        A trace must not branch on the number of the step, nor call a schedule: both are done
+        here, so that the step is traced once for each combination of its occasional parts.
+        """
+        self._turn = self._next_turn()
+        if not isinstance(self._learning_rate, Variable):
+            if self._rate is None:
+                self._rate = torch.zeros((), dtype=torch.float32, device="cpu")
+            self._rate.fill_(float(self.learning_rate))
+
+    def _next_turn(self):
+        """Whether the next step moves variables, starts their averages, overwrites with them."""
+        every = self.gradient_accumulation_steps
+        if not every and not self.use_ema:
+            return True, False, False
+        if torch.compiler.is_compiling():
+            return self._turn
+        calls = self._iterations.item()
+        step = calls // every if every else calls
+        frequency = self.ema_overwrite_frequency
+        overwrites = bool(frequency) and (step + 1) % frequency == 0
+        return not every or (calls + 1) % every == 0, step == 0, overwrites
+
     def _step(self, plan, gradients):
-        calls, every = self._iterations.item(), self.gradient_accumulation_steps
+        moves, starts, overwrites = self._next_turn()
         if self.loss_scale_factor:
             gradients = torch._foreach_div(gradients, self.loss_scale_factor)
-        if every:
+        if self.gradient_accumulation_steps:
             torch._foreach_add_(plan.accumulators, gradients)
-            gradients = None
-            if (calls + 1) % every == 0:
-                gradients = torch._foreach_div(plan.accumulators, every)
+            if moves:
+                gradients = torch._foreach_div(plan.accumulators, self.gradient_accumulation_steps)
                 torch._foreach_zero_(plan.accumulators)
-        if gradients is not None:
+        if moves:
             self._update(plan, self._clip_gradients(gradients))
         if self.use_ema:
-            self._average(plan, calls // every if every else calls)
+            momentum = 0 if starts else self.ema_momentum  # the first average is the variable
+            torch._foreach_lerp_(plan.averages, plan.variables, 1 - momentum)
+            if overwrites:
+                torch._foreach_copy_(plan.variables, plan.averages)
 
     def _update(self, plan, gradients):
-        rate: Any = self.learning_rate
+        traced = torch.compiler.is_compiling() and not isinstance(self._learning_rate, Variable)
+        rate: Any = self._rate if traced else self.learning_rate
         for argument, variables in plan.decayed.items():
             if decay := getattr(self, argument):
                 torch._foreach_mul_(variables, 1 - float(rate) * decay)
@@ -466,7 +500,7 @@ class Optimizer(Configurable):
         pairs = [(g, v) for g, v in zip(grads, variables) if g is not None]
         if not pairs:
             raise ValueError("No gradients provided for any variable.")
-        if len(pairs) < len(grads):
+        if len(pairs) < len(grads) and not torch.compiler.is_compiling():
             missing = [self._path(v) for g, v in zip(grads, variables) if g is None]
             warnings.warn(
                 f"Gradients do not exist for variables {missing} when minimizing the loss. If "
@@ -483,7 +517,7 @@ class Optimizer(Configurable):
         # Such a variable (the scale of an 8-bit layer) is handed its new value as gradient;
         # of several accumulated ones the largest counts.
         every = self.gradient_accumulation_steps
-        last = not every or (self._iterations.item() + 1) % every == 0
+        last = self._next_turn()[0]
         for i, variable, highest in plan.overwritten:
             value = grads[i]
             if every:
@@ -513,12 +547,6 @@ class Optimizer(Configurable):
             gradients = torch._foreach_clamp_min(gradients, -clipvalue)
             torch._foreach_clamp_max_(gradients, clipvalue)
         return gradients
-
-    def _average(self, plan, step):
-        momentum = self.ema_momentum if step else 0  # the first average is the variable
-        torch._foreach_lerp_(plan.averages, plan.variables, 1 - momentum)
-        if self.ema_overwrite_frequency and (step + 1) % self.ema_overwrite_frequency == 0:
-            torch._foreach_copy_(plan.variables, plan.averages)
 
     def exclude_from_weight_decay(self, var_list=None, var_names=None):
         """Names the variables whose weights do not decay; a later call replaces an earlier.

@@ -36,7 +36,9 @@ class TorchOptimizer:
             )
 
     def apply(self, grads, trainable_variables=None):
-        """One step; the gradients already lie in the parameters."""
+        """One step along gradients, which the optimizer looks for in the parameters."""
+        for variable, gradient in zip(trainable_variables or (), grads):
+            variable.grad = gradient
         self.optimizer.step()
 
     def scale_loss(self, loss):

@@ -1,7 +1,6 @@
 """Trainer: compile, fit, evaluate, predict, and the steps they are made of."""
 
 import contextlib
-import shutil
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +13,7 @@ from torchkeras._configurable import Configurable
 from torchkeras.layers import _call
 from torchkeras.metrics import Mean
 from torchkeras.saving import _objects
-from torchkeras.training import _data, _loop
+from torchkeras.training import _compiled, _data, _loop
 from torchkeras.training._compile import CompileLoss, CompileMetrics
 from torchkeras.training._torch_optim import TorchOptimizer, is_torch_optimizer
 from torchkeras.utils._batch import unpack_x_y_sample_weight
@@ -24,7 +23,7 @@ _context = _call.context
 
 # What belongs to one model alone: it is made again for a copy.
 _NOT_COPIED = dict.fromkeys(
-    ("train_function", "test_function", "predict_function", "_step_cache", "_regularized_cache")
+    ("train_function", "test_function", "predict_function", "_facts", "_regularized_cache")
 )
 
 
@@ -38,6 +37,7 @@ class Trainer:
     compute_dtype: str
     _call_impl: Callable[..., Any]
     trainable_variables: list
+    _metrics_in_attributes: Callable[[], list]
 
     compiled = False
     optimizer: Any = None
@@ -52,7 +52,7 @@ class Trainer:
     train_function: Any = None
     test_function: Any = None
     predict_function: Any = None
-    _step_cache: Any = None
+    _facts: Any = None
     _loss_tracker: Any = None
     _compile_loss: Any = None
     _compile_metrics: Any = None
@@ -61,7 +61,7 @@ class Trainer:
 
     def __getstate__(self):
         # A history holds its model, and callbacks hold what no file can.
-        return {**self.__dict__, **_NOT_COPIED, "_history": None, "_compiled_call_impl": None}
+        return {**self.__dict__, **_NOT_COPIED, "_history": None}
 
     # --- compile -----------------------------------------------------------------
 
@@ -88,8 +88,11 @@ class Trainer:
             weighted_metrics: The same, given the sample weights.
             run_eagerly: Whether ``jit_compile`` is ignored.
             steps_per_execution: How many steps run between callbacks.
-            jit_compile: With ``True`` the forward pass is compiled by ``torch.compile``;
-                ``"auto"`` and ``False`` run it as it is.
+            jit_compile: With ``True`` whole steps (forward, loss, backward, update, metrics) are
+                compiled by ``torch.compile``, after a few that run as they are; should those be
+                faster, or the model be one that cannot be compiled, a warning says so and they
+                go on. ``"auto"`` does so in trainings that take minutes, without a word, and
+                keeps what is faster. ``False`` compiles nothing.
             auto_scale_loss: Whether a model that computes in float16 is told when its loss is
                 not scaled: dynamic scaling is not there yet, so give the optimizer a
                 ``loss_scale_factor``.
@@ -149,7 +152,7 @@ class Trainer:
             loss=loss,
             run_eagerly=bool(run_eagerly),
             steps_per_execution=steps_per_execution,
-            jit_compile=jit_compile is True,
+            jit_compile=False if run_eagerly else jit_compile,
             compiled=True,
             _compile_arguments=given,
             stop_training=False,
@@ -157,7 +160,6 @@ class Trainer:
             _loss_tracker=Mean(name="loss"),
             _compile_loss=compiled_loss,
             _compile_metrics=compiled_metrics,
-            _compiled_call_impl=None,
         )
 
     def get_compile_config(self):
@@ -194,18 +196,6 @@ class Trainer:
             )
         _checks.positive_int("steps_per_execution", steps_per_execution)
 
-    def _compile_forward(self):
-        """Compiles the forward pass of a built model; before, a call makes the weights."""
-        self.__dict__["jit_compile"] = False  # once
-        if not any(map(shutil.which, ("c++", "g++", "clang++", "cl"))):
-            warnings.warn(
-                "`jit_compile=True` needs a C++ compiler, and none was found: the model runs "
-                "without compilation.",
-                stacklevel=3,
-            )
-            return
-        self.__dict__["_compiled_call_impl"] = torch.compile(self._call_impl)
-
     def _compile_like(self, other):
         """Compiles as another model was, with an optimizer and metrics of its own."""
         given: dict[str, Any] = {k: _copy_of(v) for k, v in other._compile_arguments.items()}
@@ -226,7 +216,10 @@ class Trainer:
             found.append(self._compile_metrics)
         if self._compile_loss is not None:
             found += self._compile_loss.metrics
-        found += super().metrics  # pyright: ignore
+        if torch.compiler.is_compiling():
+            found += self._facts.layer_metrics
+        else:
+            found += self._metrics_in_attributes()
         return list({id(m): m for m in found}.values())
 
     @property
@@ -262,39 +255,44 @@ class Trainer:
             A mapping from names to values, for the logs.
         """
         x, y, sample_weight = unpack_x_y_sample_weight(data)
-        cache = self._step_cache
-        if cache is None or cache.version != _state.version:
-            cache = self._new_step_cache()
-        y_pred = self(x, training=True) if cache.takes_training else self(x)
-        if cache.version != _state.version:  # the first call made the weights
-            cache = self._new_step_cache()
+        y_pred, gradients = self._predictions_and_gradients(x, y, sample_weight)
+        if gradients:
+            self.optimizer.apply(gradients, self._step_facts().variables)
+        else:
+            warnings.warn("The model does not have any trainable weights.", stacklevel=2)
+        return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
+
+    def _predictions_and_gradients(self, x, y, sample_weight):
+        """The outputs for a batch, and the gradient of its loss for each trainable weight."""
+        facts = self._step_facts()
+        tracing = torch.compiler.is_compiling()
+        if not tracing:  # before the forward pass, which needs the memory
+            for variable in facts.variables:
+                variable.grad = None
+        y_pred = self(x, training=True) if facts.takes_training else self(x)
+        facts = self._step_facts()  # the first call made the weights
         loss = self.compute_loss(
-            x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, **cache.loss_flag(True)
+            x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, **facts.loss_flag(True)
         )
         self._loss_tracker.update_state(loss.detach(), sample_weight=_batch_size(x))
-        for variable in cache.variables:
-            variable.grad = None
-        optimizer = self.optimizer
-        if not cache.variables:
-            warnings.warn("The model does not have any trainable weights.", stacklevel=2)
-            return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
-        if cache.scales:
-            loss = optimizer.scale_loss(loss)
+        if not facts.variables:
+            return y_pred, []
+        if facts.scales:
+            loss = self.optimizer.scale_loss(loss)
+        if tracing:
+            gradients = torch.autograd.grad(loss, facts.variables, allow_unused=True)
+            return y_pred, list(gradients)
         loss.backward()
-        optimizer.apply([v.grad for v in cache.variables], cache.variables)
-        return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
+        return y_pred, [v.grad for v in facts.variables]
 
     def test_step(self, data):
         """The loss and metrics on a batch; override it for another kind of evaluation."""
         x, y, sample_weight = unpack_x_y_sample_weight(data)
-        cache = self._step_cache
-        if cache is None or cache.version != _state.version:
-            cache = self._new_step_cache()
-        y_pred = self(x, training=False) if cache.takes_training else self(x)
-        if cache.version != _state.version:
-            cache = self._new_step_cache()
+        facts = self._step_facts()
+        y_pred = self(x, training=False) if facts.takes_training else self(x)
+        facts = self._step_facts()
         loss = self.compute_loss(
-            x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, **cache.loss_flag(False)
+            x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, **facts.loss_flag(False)
         )
         if loss is not None:
             self._loss_tracker.update_state(loss, sample_weight=_batch_size(x))
@@ -303,8 +301,8 @@ class Trainer:
     def predict_step(self, data):
         """The outputs for a batch."""
         x, _, _ = unpack_x_y_sample_weight(data)
-        cache = self._step_cache or self._new_step_cache()
-        return self(x, training=False) if cache.takes_training else self(x)
+        facts = self._step_facts()
+        return self(x, training=False) if facts.takes_training else self(x)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True) -> Any:
         """The loss of a batch: that of `compile`, and what layers and regularizers add.
@@ -319,9 +317,7 @@ class Trainer:
         Raises:
             ValueError: if there is nothing to train for.
         """
-        cache = self._step_cache
-        if cache is None or cache.version != _state.version:
-            cache = self._new_step_cache()
+        facts = self._step_facts()
         loss = None
         if self._compile_loss is not None:
             if y is None:
@@ -330,8 +326,8 @@ class Trainer:
                     "with the outputs. Pass `y`, or batches `(x, y)`."
                 )
             loss = self._compile_loss(y, y_pred, sample_weight)
-        if cache.adds_losses:
-            for extra in self.losses:
+        if facts.adds_losses:
+            for extra in facts.take_losses() if torch.compiler.is_compiling() else self.losses:
                 extra = extra if extra.ndim == 0 else extra.sum()
                 loss = extra if loss is None else loss + extra
         if loss is None:
@@ -348,26 +344,40 @@ class Trainer:
         if self._compile_metrics is not None and y is not None:
             with torch.no_grad():
                 self._compile_metrics.update_state(y, y_pred, sample_weight)
+        if torch.compiler.is_compiling():
+            return self.get_metrics_result() if self._facts.own_logs else {}
         return _loop.LazyLogs(self.get_metrics_result)
 
-    def _new_step_cache(self):
-        if self.jit_compile and getattr(self, "built", False):
-            self._compile_forward()
-        cache = self.__dict__["_step_cache"] = _StepCache(self)
-        return cache
+    def _step_facts(self):
+        """What a step needs to know of the structure, as it is now."""
+        facts = self._facts
+        # A compiled step is told when the structure changes; a trace must not depend on how
+        # often that of any model did.
+        if not torch.compiler.is_compiling() and (facts is None or facts.version != _state.version):
+            new = _StepFacts(self)
+            if facts is None or new.key != facts.key:
+                facts = self.__dict__["_facts"] = new
+            facts.version = new.version  # something changed, but not here
+        return facts
 
     # --- functions of an iterator --------------------------------------------------
 
     def make_train_function(self, force=False) -> Any:
         """The function that `fit` calls with an iterator of batches, once for each execution."""
         if self.train_function is None or force:
-            self.__dict__["train_function"] = self._function_of(self.train_step)
+            step = self.train_step
+            if self.jit_compile:
+                own = _is_own(self, "train_step")
+                step = _compiled.CompiledStep(self, step, "forward" if own else "train")
+            self.__dict__["train_function"] = self._function_of(step)
         return self.train_function
 
     def make_test_function(self, force=False) -> Any:
         """The function that `evaluate` calls with an iterator of batches."""
         if self.test_function is None or force:
             step = self.test_step
+            if self.jit_compile is True:
+                step = _compiled.CompiledStep(self, step, "test")
 
             def without_gradients(data):
                 with torch.no_grad():
@@ -379,7 +389,10 @@ class Trainer:
     def make_predict_function(self, force=False) -> Any:
         """The function that `predict` calls with a batch."""
         if self.predict_function is None or force:
-            self.__dict__["predict_function"] = self.predict_step
+            step = self.predict_step
+            if self.jit_compile is True:
+                step = _compiled.CompiledStep(self, step, "predict")
+            self.__dict__["predict_function"] = step
         return self.predict_function
 
     def _function_of(self, step):
@@ -610,7 +623,7 @@ def _copy_of(value) -> Any:
     return value
 
 
-class _StepCache:
+class _StepFacts:
     """What a step needs to know of the model's structure, for one version of it."""
 
     def __init__(self, model):
@@ -623,13 +636,35 @@ class _StepCache:
         signature = _call.CallSignature(model.compute_loss)
         self.flags_loss = "training" in signature.names or signature.takes_any
         self.scales = getattr(model.optimizer, "loss_scale_factor", None) is not None
-        self.adds_losses = bool(model._regularized()) or any(
-            "_loss_stamp" in layer.__dict__ for layer in model._flatten_layers()
+        # On a GPU the forward and backward pass are one graph that is replayed, which numbers
+        # that change on the CPU, as a learning rate does, cannot be part of.
+        self.applies_apart = isinstance(model.optimizer, TorchOptimizer) or any(
+            v.device.type != "cpu" for v in self.variables
         )
+        # Else logs are what the metrics say, whenever someone looks.
+        self.own_logs = _is_own(model, "test_step", "compute_metrics", "get_metrics_result")
+        self.regularized = model._regularized()
+        self.loss_layers = [x for x in model._flatten_layers() if "_loss_stamp" in x.__dict__]
+        self.adds_losses = bool(self.regularized or self.loss_layers)
+        self.layer_metrics = model._metrics_in_attributes()
+        found = self.variables, self.regularized, self.loss_layers, self.layer_metrics
+        self.key = [list(map(id, things)) for things in found], model.optimizer
+
+    def take_losses(self):
+        """The terms that layers have added, which forget them, and those of regularizers."""
+        found = [term for layer in self.loss_layers for term in layer._losses]
+        for layer in self.loss_layers:
+            layer._losses.clear()
+        return found + [v.regularizer(v) for v in self.regularized]
 
     def loss_flag(self, training):
         """The `training` argument for `compute_loss`, if it takes one."""
         return {"training": training} if self.flags_loss else {}
+
+
+def _is_own(model, *names):
+    """Whether a model's class has one of these methods written anew."""
+    return any(getattr(type(model), name) is not getattr(Trainer, name) for name in names)
 
 
 def _batch_size(x):
