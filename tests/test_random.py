@@ -229,3 +229,39 @@ def test_inside_compile_and_on_the_meta_device():
 def test_errors(call, match):
     with pytest.raises(ValueError, match=match):
         call()
+
+
+def test_dropout_without_a_seed():
+    x = torch.ones(1003, 101)
+    torch.manual_seed(1)
+    first = random.dropout(x, 0.3)
+    torch.manual_seed(1)
+    assert torch.equal(random.dropout(x, 0.3), first)
+    assert not torch.equal(random.dropout(x, 0.3), first)
+    # Three standard deviations of a fraction of 101,303, and of what neighbours share.
+    assert abs((first == 0).double().mean() - 0.3) < 0.005
+    assert abs(first.double().mean() - 1) < 0.007
+    both = ((first[:, 1:] == 0) & (first[:, :-1] == 0)).double().mean()
+    assert abs(both - 0.09) < 0.004
+    np.testing.assert_allclose(first[first > 0].double().mean(), 1 / 0.7, rtol=1e-4)
+
+
+@pytest.mark.parametrize("rate", [1e-5, 1.0])
+def test_dropout_at_the_ends(rate):
+    x = torch.ones(100, 100)
+    zeros = (random.dropout(x, rate) == 0).double().mean()
+    assert abs(zeros - rate) < 1e-3
+
+
+def test_compiled_dropout_draws_anew():
+    def two(x):
+        return random.dropout(x, 0.5), random.dropout(x, 0.5)
+
+    x = torch.ones(64, 64)
+    with torch.no_grad():
+        torch._dynamo.reset()
+        compiled = torch.compile(two, fullgraph=True)
+        first, second = compiled(x)
+        third, _ = compiled(x)
+    assert not torch.equal(first, second) and not torch.equal(first, third)
+    assert {float(v) for v in first.unique()} == {0.0, 2.0}

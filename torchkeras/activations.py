@@ -149,7 +149,11 @@ def softmax(x, axis=-1):
             "is likely not what you intended. Did you mean to use a sigmoid instead?",
             stacklevel=2,
         )
-    return torch.softmax(x, axis)
+    y = torch.softmax(x, axis)
+    if axis == -1 or axis == x.ndim - 1:
+        # For a cross-entropy, which is faster and safer on logits.
+        y._softmax_of = x  # type: ignore
+    return y
 
 
 def log_softmax(x, axis=-1):
@@ -320,7 +324,9 @@ def sigmoid(x):
         tensor([0.5000, 0.8808])
     """
     x = x if isinstance(x, Tensor) else _tensor(x)
-    return torch.sigmoid(x)
+    y = torch.sigmoid(x)
+    y._sigmoid_of = x  # type: ignore  # as in `softmax`
+    return y
 
 
 def log_sigmoid(x):

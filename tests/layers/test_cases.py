@@ -428,6 +428,42 @@ def each_tensor(fn, value):
 
 
 @one_of_each(by_padding, "compile")
+def test_compile_in_training(case):
+    """Outputs, gradients and moving averages of a training step traced as a whole."""
+    layer, args = built(case)
+    if not layer.trainable_weights:
+        args = tree.map_structure(
+            lambda x: x.requires_grad_() if x.is_floating_point() else x, args
+        )
+    wanted = layer.trainable_weights or [x for x in tree.flatten(args) if x.requires_grad]
+    start = layer.get_weights()
+    mask = case.mask_array()
+    options = {} if mask is None else {"mask": torch.tensor(mask)}
+
+    def step(args):
+        outputs = layer(*args, training=not case.random, **options)
+        loss = sum(x.float().square().sum() for x in tree.flatten(outputs))
+        if not wanted or not loss.requires_grad:
+            return tree.map_structure(torch.Tensor.detach, outputs), []
+        gradients = torch.autograd.grad(loss, wanted, allow_unused=True)
+        getattr(layer, "_losses", []).clear()  # as who collects the terms of a loss does
+        return tree.map_structure(torch.Tensor.detach, outputs), gradients
+
+    outputs, gradients = step(args)
+    after = layer.get_weights()
+    layer.set_weights(start)
+    torch._dynamo.reset()
+    with torch._dynamo.config.patch(trace_autograd_ops=True):
+        traced = torch.compile(step, fullgraph=True, backend="eager")(args)
+    assert_close(traced[0], outputs)
+    for a, b in zip(traced[1], gradients, strict=True):
+        assert (a is None) == (b is None)
+        assert a is None or torch.allclose(a, b, rtol=1e-4, atol=1e-5)
+    for a, b in zip(layer.get_weights(), after):
+        np.testing.assert_allclose(a, b, **TOLERANCE)
+
+
+@one_of_each(by_padding, "compile")
 def test_compile(case):
     layer, args = built(case)
     torch._dynamo.reset()

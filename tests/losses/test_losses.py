@@ -549,3 +549,25 @@ def test_one_class_warns():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         losses.CategoricalCrossentropy()(torch.ones(2, 2), torch.ones(2, 2))
+
+
+@pytest.mark.parametrize(
+    ("activation", "loss", "targets", "gradient"),
+    [
+        ("softmax", "sparse_categorical_crossentropy", [0, 1], [[-0.5, 0.5], [0.5, -0.5]]),
+        ("softmax", "categorical_crossentropy", [[1.0, 0], [0, 1.0]], [[-0.5, 0.5], [0.5, -0.5]]),
+        ("sigmoid", "binary_crossentropy", [[0.0, 1], [1, 0.0]], [[0, -0.25], [-0.25, 0]]),
+    ],
+)
+def test_crossentropy_of_an_activation_is_that_of_its_logits(activation, loss, targets, gradient):
+    """Also where the probability is 0 in float32, so that clipping would end the gradient."""
+    targets = torch.tensor(targets)
+    for form in (losses.object_of(losses.get(loss)), losses.get(loss)):
+        logits = torch.tensor([[-200.0, 200.0], [200.0, -200.0]], requires_grad=True)
+        if loss == "binary_crossentropy":
+            logits = torch.tensor([[-200.0, -200.0], [-200.0, -200.0]], requires_grad=True)
+        value = form(targets, torchkeras.activations.get(activation)(logits)).mean()
+        value.backward()
+        expected = 100.0 if loss == "binary_crossentropy" else 400.0
+        assert value.item() == pytest.approx(expected)
+        torch.testing.assert_close(logits.grad, torch.tensor(gradient) * 1.0)

@@ -781,6 +781,7 @@ class Layer(Saved, Policied, Operation, nn.Module):
             if table[key] is not variable:
                 table[key] = variable.moved(table[key])
         self.__dict__["_fast_dtype"] = None
+        _state.touch()  # weights may have another type or device now
         if recurse:
             for metric in self.metrics:
                 device = next((v.device for v in self.parameters()), None)

@@ -71,8 +71,6 @@ class Dropout(_Dropping):
         if not training or self.rate == 0:
             return inputs
         noise_shape = self._noise_shape(inputs)
-        if noise_shape is None and self._stream is None:
-            return F.dropout(inputs, self.rate, True)
         return dropout(inputs, self.rate, noise_shape=noise_shape, seed=self._stream)
 
 

@@ -1,6 +1,7 @@
 """What training minimizes."""
 
 from torchkeras._registry import Registry
+from torchkeras._state import snake_case
 from torchkeras.losses._crossentropy import (
     CTC,
     BinaryCrossentropy,
@@ -147,6 +148,19 @@ def get(identifier):
         True
     """
     return _registry.get(identifier)
+
+
+def object_of(function):
+    """The loss object that stands for a function of this namespace; ``None`` for any other.
+
+    An object may run a fused kernel for the mean, which a function of each sample cannot.
+    """
+    name = getattr(function, "__name__", "")
+    for cls in _registry.table.values():
+        if isinstance(cls, type) and snake_case(cls.__name__) == name:
+            loss = cls()
+            return loss if getattr(loss, "fn", None) is function else None
+    return None
 
 
 def serialize(loss):

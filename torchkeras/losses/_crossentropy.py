@@ -32,6 +32,9 @@ def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, 
         >>> torchkeras.losses.binary_crossentropy([[0.0, 1.0]], [[0.5, 0.5]])
         tensor([0.6931])
     """
+    logits = _known_logits(y_pred, from_logits, "_sigmoid_of")
+    if logits is not None:
+        y_pred, from_logits = logits, True
     y_true, y_pred = align(y_true, y_pred)
     return torch.mean(_binary(y_true, y_pred, from_logits, label_smoothing), axis)
 
@@ -118,6 +121,9 @@ def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=
         >>> torchkeras.losses.categorical_crossentropy([[0.0, 1.0]], [[0.5, 0.5]])
         tensor([0.6931])
     """
+    logits = _known_logits(y_pred, from_logits, "_softmax_of", axis)
+    if logits is not None:
+        y_pred, from_logits = logits, True
     y_true, y_pred = align(y_true, y_pred)
     _same_shape(y_true, y_pred)
     _warn_single_class("categorical_crossentropy", y_pred)
@@ -184,6 +190,9 @@ def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_cl
         >>> torchkeras.losses.sparse_categorical_crossentropy([1], [[0.5, 0.5]])
         tensor([0.6931])
     """
+    logits = _known_logits(y_pred, from_logits, "_softmax_of", axis)
+    if logits is not None:
+        y_pred, from_logits = logits, True
     labels, y_pred = _labels(y_true, y_pred, axis)
     valid = None
     if ignore_class is not None:
@@ -205,6 +214,14 @@ def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_cl
         values = torch.where(valid, values, 0)
         values._keras_mask = valid  # type: ignore
     return values
+
+
+def _known_logits(y_pred, given, name, axis=-1):
+    """The logits, where they are given or the activation before has left them; else ``None``."""
+    if given:
+        return y_pred
+    logits = getattr(y_pred, name, None)
+    return logits if logits is not None and axis in (-1, logits.ndim - 1) else None
 
 
 def _labels(y_true, y_pred, axis):
@@ -442,7 +459,9 @@ class BinaryCrossentropy(LossFunctionWrapper):
     def _fused_mean(self, y_true, y_pred):
         if y_true.shape != y_pred.shape or self.label_smoothing:
             return None
-        logits = y_pred if self.from_logits else torch.logit(y_pred, _epsilon(y_pred))
+        logits = _known_logits(y_pred, self.from_logits, "_sigmoid_of")
+        if logits is None:
+            logits = torch.logit(y_pred, _epsilon(y_pred))
         return F.binary_cross_entropy_with_logits(logits, y_true)
 
 
@@ -554,11 +573,12 @@ class CategoricalCrossentropy(LossFunctionWrapper):
         self.axis = axis
 
     def _fused_mean(self, y_true, y_pred):
-        if not self.from_logits or y_pred.ndim != 2 or self.axis not in (-1, 1):
+        logits = _known_logits(y_pred, self.from_logits, "_softmax_of")
+        if logits is None or y_pred.ndim != 2 or self.axis not in (-1, 1):
             return None
         if y_true.shape != y_pred.shape or y_pred.shape[1] == 1:
             return None
-        return F.cross_entropy(y_pred, y_true, label_smoothing=self.label_smoothing)
+        return F.cross_entropy(logits, y_true, label_smoothing=self.label_smoothing)
 
 
 class CategoricalFocalCrossentropy(LossFunctionWrapper):
@@ -672,8 +692,9 @@ class SparseCategoricalCrossentropy(LossFunctionWrapper):
         if y_pred.ndim != 2 or y_true.ndim != 1 or len(y_true) != len(y_pred):
             return None
         try:
-            if self.from_logits:
-                return F.cross_entropy(y_pred, y_true.long(), ignore_index=_NO_LABEL)
+            logits = _known_logits(y_pred, self.from_logits, "_softmax_of")
+            if logits is not None:
+                return F.cross_entropy(logits, y_true.long(), ignore_index=_NO_LABEL)
             if y_pred.shape[1] > 64:  # then it is cheaper to pick the label's probability first
                 return None
             log_p = torch.log(_probabilities(y_pred, -1))

@@ -114,9 +114,16 @@ class Mean(Metric):
         if sample_weight is not None and mask is None:
             mask = getattr(values, "_keras_mask", None)
         dtype = self._torch_dtype
-        values = values.detach().to(dtype)
+        if values.requires_grad:
+            values = values.detach()
+        values = values.to(dtype)
         if values.device != self.total.device:
             self.to(values.device)
+        if values.ndim == 0 and mask is None and isinstance(sample_weight, (int, float)):
+            # The mean of a batch, and its size.
+            self.total.add_(values, alpha=sample_weight)
+            self.count.add_(sample_weight)
+            return
         samples = values.shape[0] if values.ndim else 1
         if sample_weight is None and mask is None:
             total, count = values.sum(), samples
@@ -192,7 +199,8 @@ class MeanMetricWrapper(Mean):
     def _convert(self, value, device, keep_integers):
         """Targets or predictions as tensors of the metric's dtype, without gradients."""
         if isinstance(value, Tensor):
-            value = value.detach()
+            if value.requires_grad:
+                value = value.detach()
             if keep_integers and not value.dtype.is_floating_point:
                 return value
             return value.to(self._torch_dtype)

@@ -75,6 +75,8 @@ def get_loss(identifier, y_true=None, y_pred=None):
     loss = losses_module.get(identifier)
     if isinstance(loss, Loss):
         return loss
+    if (known := losses_module.object_of(loss)) is not None:
+        return known
     return losses_module.LossFunctionWrapper(loss, name=getattr(loss, "__name__", None))
 
 

@@ -5,7 +5,6 @@ import shutil
 import statistics
 import time
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -50,7 +49,7 @@ class CompiledStep:
         self.counts = {}  # shapes of a batch -> how often they came
         self.main: Any = None  # those that are timed
         self.graph: Any = None
-        self.facts: Any = None  # of the model, for which the graph was made
+        self.made_for: Any = ()  # facts of the model, and the optimizer's plan for its weights
         self.calls = 0  # of the graph
         self.eager, self.compiled = [], []  # seconds of steps
         self.decided = self.off = False
@@ -90,7 +89,6 @@ class CompiledStep:
                 return self._timed(self.step, data, eager)
             if _compiler() is None:
                 return self._stop("`torch.compile` needs a C++ compiler, and none was found", data)
-            self.graph = self._compile()
         if self.calls < _WARM:
             return self._run(data)
         if len(compiled) < _TIMED:
@@ -141,7 +139,6 @@ class CompiledStep:
                     del model.__dict__["_compiled_call_impl"]
 
             return with_compiled_forward
-        self.facts = facts
         self.applies_apart = self.kind == "train" and facts.applies_apart
         self.returns = self.kind == "predict" or facts.own_logs
 
@@ -153,25 +150,33 @@ class CompiledStep:
             result = step(data)
             return tree.map_structure(_detached, result) if self.returns else None
 
-        # What the kernels return need not be checked at each step; and the check fails on LSTMs.
-        options: dict[str, str | int | bool | Callable] = {"size_asserts": False, "alignment_asserts": False}
+        # What kernels return need not be looked at in each step; for LSTMs it fails.
+        options: dict[str, Any] = {"size_asserts": False, "alignment_asserts": False}
+        if not self.silent:
+            options["guard_filter_fn"] = _needed_guards
         if any(p.device.type == "cuda" for p in model.parameters()):
             options["triton.cudagraphs"] = self.kind != "predict"
             for metric in model.metrics:
                 for variable in metric.variables:
                     torch._dynamo.mark_static_address(variable)
-        return torch.compile(whole, fullgraph=True, isolate_recompiles=True, options=options)
+        return torch.compile(  # pyright: ignore[reportCallIssue]
+            whole, fullgraph=True, isolate_recompiles=True, options=options
+        )
 
     def _run(self, data):
-        facts = self.model._step_facts()  # here, as a trace cannot see that they are old
-        if facts is not self.facts:
-            # As it is, for once, so that the optimizer sees which weights there are now.
-            self.facts = facts
-            return self.step(data)
+        model = self.model
+        facts = model._step_facts()
+        plan = getattr(model.optimizer, "_plan", None)
+        if self.graph is None or facts is not self.made_for[0] or plan is not self.made_for[1]:
+            # As it is, for once: the optimizer gets to know the weights that there are now.
+            result = self.step(data)
+            self.graph, self.calls = self._compile(), 0
+            self.made_for = model._step_facts(), getattr(model.optimizer, "_plan", None)
+            return result
         for layer in facts.loss_layers:
             layer._losses.clear()
         if self.kind == "train" and not self.applies_apart:
-            self.model.optimizer.prepare()
+            model.optimizer.prepare()
         try:
             result = self._call(data)
         except Exception as error:
@@ -180,8 +185,8 @@ class CompiledStep:
             return self._stop(_cause(error), data)
         if self.applies_apart:
             gradients, result = result
-            self.model.optimizer.apply(gradients, facts.variables)
-        return result if self.returns else _loop.LazyLogs(self.model.get_metrics_result)
+            model.optimizer.apply(gradients, facts.variables)
+        return result if self.returns else _loop.LazyLogs(model.get_metrics_result)
 
     def _call(self, data):
         self.calls += 1
@@ -195,6 +200,19 @@ class CompiledStep:
                     raise
         with torch._dynamo.config.patch(trace_autograd_ops=True):
             return self.graph(data)
+
+
+def _needed_guards(guards):
+    """Which of a graph's guards are to be checked at each call.
+
+    The shapes of the data and the parts of an optimizer's step: what else can change is what
+    `_run` looks at, or is a constant until `compile` is called again. Not so for those who did
+    not ask for a compiled step.
+    """
+    return [
+        g.guard_type == "SHAPE_ENV" or g.name.startswith("data") or "._turn" in g.name
+        for g in guards
+    ]
 
 
 def _shapes(data):

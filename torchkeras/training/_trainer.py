@@ -91,8 +91,9 @@ class Trainer:
             jit_compile: With ``True`` whole steps (forward, loss, backward, update, metrics) are
                 compiled by ``torch.compile``, after a few that run as they are; should those be
                 faster, or the model be one that cannot be compiled, a warning says so and they
-                go on. ``"auto"`` does so in trainings that take minutes, without a word, and
-                keeps what is faster. ``False`` compiles nothing.
+                go on. What a step reads from attributes (a rate, a factor) is a constant of it
+                until ``compile`` is called again. ``"auto"`` compiles steps of trainings that
+                take minutes, keeps what is faster and says nothing. ``False`` compiles nothing.
             auto_scale_loss: Whether a model that computes in float16 is told when its loss is
                 not scaled: dynamic scaling is not there yet, so give the optimizer a
                 ``loss_scale_factor``.
@@ -274,7 +275,7 @@ class Trainer:
         loss = self.compute_loss(
             x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, **facts.loss_flag(True)
         )
-        self._loss_tracker.update_state(loss.detach(), sample_weight=_batch_size(x))
+        self._loss_tracker.update_state(loss, sample_weight=_batch_size(x))
         if not facts.variables:
             return y_pred, []
         if facts.scales:
@@ -648,7 +649,8 @@ class _StepFacts:
         self.adds_losses = bool(self.regularized or self.loss_layers)
         self.layer_metrics = model._metrics_in_attributes()
         found = self.variables, self.regularized, self.loss_layers, self.layer_metrics
-        self.key = [list(map(id, things)) for things in found], model.optimizer
+        weights = [(v.dtype, v.device) for v in self.variables]
+        self.key = [list(map(id, things)) for things in found], weights, model.optimizer
 
     def take_losses(self):
         """The terms that layers have added, which forget them, and those of regularizers."""
