@@ -306,14 +306,21 @@ def _assert_same_node(a, b):
         what = "Node type mismatch"
     elif len(a) != len(b):
         what = "Node arity mismatch"
-    elif isinstance(a, dict) and a.keys() != b.keys():
-        what = f"Node {'keys' if type(a) in _DICTS else 'context'} mismatch"
+    elif type(a) in _DICTS and a.keys() != b.keys():
+        what = "Node keys mismatch"
+    # Of other kinds the order counts too, where it is part of the value.
+    elif isinstance(a, dict) and type(a) not in _DICTS and _keys(a) != _keys(b):
+        what = "Node context mismatch"
     else:
         return
     raise ValueError(
         f"The structures don't have the same nested structure. {what}: at one place, expected "
         f"{_kind(a)}. Received: {_kind(b)}"
     )
+
+
+def _keys(node):
+    return [key for key, _ in _children(node)]
 
 
 def _kind(node):
