@@ -295,10 +295,10 @@ def assert_same_structure(a, b, check_types=None):
             assert_same_structure(x, y)
 
 
-def _assert_same_node(a, b):
+def _assert_same_node(a: Any, b: Any):
     """Raises unless both are leaves, or the same kind of container of as much."""
-    nested = isinstance(a, _CONTAINERS)
-    if nested != isinstance(b, _CONTAINERS):
+    nested = is_nested(a)
+    if nested != is_nested(b):
         what = "Node type mismatch"
     elif not nested:
         return
