@@ -17,7 +17,7 @@ Example:
 from torchkeras import config, tree, saving
 from torchkeras import random, activations, initializers, regularizers, constraints
 from torchkeras import dtype_policies, ops, quantizers, losses, metrics, optimizers, layers
-from torchkeras import callbacks, models, utils, backend, mixed_precision
+from torchkeras import callbacks, models, utils, backend, mixed_precision, wrappers
 
 # isort: on
 from torchkeras._device import device
@@ -79,4 +79,5 @@ __all__ = [
     "saving",
     "tree",
     "utils",
+    "wrappers",
 ]
