@@ -1,5 +1,6 @@
 """Models as graphs, line by line as real Keras makes them."""
 
+import os
 import re
 
 import keras
@@ -103,6 +104,20 @@ def test_files(tmp_path, monkeypatch):
     monkeypatch.setattr("shutil.which", lambda name: None)
     with pytest.raises(ImportError, match="You must install graphviz"):
         utils.plot_model(model, tmp_path / "model.png")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the program that stands for Graphviz is a script")
+@pytest.mark.parametrize("name, form", [("m.png", "png"), ("m.SVG", "svg"), ("m", "png")])
+def test_pictures(name, form, tmp_path, monkeypatch):
+    """With a program in Graphviz' place, which gives back its arguments and the graph."""
+    pytest.importorskip("pydot")
+    program = tmp_path / "dot"
+    program.write_text('#!/bin/sh\necho "$1"\nfor last; do :; done\ncat "$last"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    utils.plot_model(plain(torchkeras), tmp_path / name)
+    seen = (tmp_path / name).read_text()
+    assert seen.startswith(f"-T{form}\ndigraph G") and "Dense" in seen
 
 
 @pytest.mark.parametrize(
