@@ -398,3 +398,26 @@ def test_a_missing_package_is_named(name, package, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ImportError, match=f"`{package}`.*pip install"):
         getattr(callbacks, name)()
+
+
+@pytest.mark.parametrize("ending", [".keras", ".weights.h5", ".safetensors"])
+@pytest.mark.parametrize("save_freq", ["epoch", 2])
+def test_checkpoints_can_be_read(ending, save_freq, tmp_path):
+    if ending == ".safetensors":
+        pytest.importorskip("safetensors")
+    model = torchkeras.Sequential([torchkeras.Input((2,)), torchkeras.layers.Dense(1)])
+    model.compile("adam", "mse")
+    only = ending != ".keras"
+    path = str(tmp_path / "m{epoch}") + ending
+    hook = callbacks.ModelCheckpoint(path, save_weights_only=only, save_freq=save_freq)
+    x = np.ones((4, 2), "float32")
+    model.fit(x, x[:, :1], batch_size=2, epochs=2, verbose=0, callbacks=[hook])
+    assert len(list(tmp_path.iterdir())) == 2
+    if only:
+        again = torchkeras.models.clone_model(model)
+        again.load_weights(path.format(epoch=2))
+    else:
+        again = torchkeras.saving.load_model(path.format(epoch=2))
+        assert int(again.optimizer.iterations) == 4
+    for a, b in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
