@@ -5,6 +5,7 @@ import pickle
 import keras
 import numpy as np
 import pytest
+import torch
 
 sklearn = pytest.importorskip("sklearn")
 
@@ -110,6 +111,18 @@ def test_a_given_model_is_cloned():
     assert first.optimizer.momentum == 0.5 and first.optimizer is not model.optimizer
     assert wrapped.epoch_ == 3 and set(wrapped.history_.history) == {"loss", "mae"}
     assert wrapped.fit_kwargs == QUIET | {"epochs": 2}  # as given
+
+
+def test_optimizers_of_torch():
+    model = compiled()
+    model.compile(torch.optim.Adam, "mse")
+    wrapped = wrappers.SKLearnRegressor(model, fit_kwargs=QUIET)
+    first = wrapped.fit(X, X[:, 0]).model_
+    assert first is not model and isinstance(first.optimizer.optimizer, torch.optim.Adam)
+    model.compile(torch.optim.Adam(model.parameters()), "mse")  # of these weights alone
+    with pytest.raises(ValueError, match="pass its class"):
+        wrapped.fit(X, X[:, 0])
+    assert wrapped.set_params(warm_start=True).fit(X, X[:, 0])
 
 
 def test_warm_start_goes_on():

@@ -61,7 +61,8 @@ class _Wrapper(BaseEstimator):
             _check_compiled(model)
             if not self.warm_start:
                 model = clone_model(model)
-                model._compile_like(self.model)
+                if not model.compiled:  # the optimizer is torch's
+                    model._compile_like(self.model)
             return model
         if not callable(self.model):
             raise TypeError(
