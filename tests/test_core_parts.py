@@ -1,7 +1,6 @@
 """tree, config, dtype policies, Variable and configs, beside real Keras where it has them."""
 
 import collections
-import warnings
 
 import keras
 import numpy as np
@@ -21,6 +20,9 @@ STRUCTURES = [
     Point(1, [2, 3]),
     collections.OrderedDict([("z", 1), ("a", 2)]),
     collections.defaultdict(list, {"k": [1]}),
+    collections.deque([1, [2]], maxlen=5),
+    {"a": collections.deque([(), {}, None])},
+    {1, 2},
 ]
 
 
@@ -56,6 +58,11 @@ class TestTree:
             ({"a": 1}, {"b": 1}, False),
             ({"a": 1}, {"a": [1]}, False),
             (1, [1], False),
+            ([1], collections.deque([1]), False),
+            (collections.deque([1]), collections.deque([1], 3), True),
+            (Point(1, 2), (1, 2), False),
+            ({"a": 1}, collections.OrderedDict(a=1), True),
+            ([1, {"a": 2}], [1, [2]], False),
         ],
     )
     def test_same_structure(self, a, b, same):
@@ -65,8 +72,34 @@ class TestTree:
             else:
                 with pytest.raises(ValueError):
                     module.assert_same_structure(a, b)
-        with pytest.raises(ValueError) if not same else warnings.catch_warnings():
-            tree.map_structure(lambda x, y: x, a, b)
+            for function in (
+                lambda m: m.map_structure(lambda x, y: (x, y), a, b),
+                lambda m: m.map_structure_up_to(a, lambda x: (x,), b),
+            ):
+                try:
+                    theirs = function(keras.tree)
+                except ValueError:
+                    with pytest.raises(ValueError, match="don't have the same nested structure"):
+                        function(tree)
+                else:
+                    assert function(tree) == theirs
+
+    def test_none_that_is_no_leaf(self):
+        for module in (keras.tree, tree):
+            seen = module.map_structure(lambda *v: v, [1, None], [None, None], none_is_leaf=False)
+            assert seen == [(1, None), None]
+            with pytest.raises(ValueError, match="some arguments are None"):
+                module.map_structure(lambda *v: v, [None], [1], none_is_leaf=False)
+
+    def test_a_tracked_set_is_a_container(self):
+        outer, dense = layers.Layer(), layers.Dense(1)
+        outer.parts = {dense}
+        assert tree.flatten(outer.parts) == [dense]
+        kind = type(outer.parts)
+        assert tree.flatten_with_path(kind({3, 1})) == [((0,), 1), ((1,), 3)]
+        mapped = tree.map_structure(lambda x: x + 1, kind({3, 1}))
+        assert mapped == {2, 4} and type(mapped) is kind
+        assert tree.flatten({3}) == [{3}]
 
     def test_paths_and_shapes(self):
         tree.assert_same_paths([1, (2,)], (3, [4]))
@@ -75,7 +108,7 @@ class TestTree:
         shapes = {"a": (None, 3), "b": [(2,), (3, 4)]}
         assert tree.map_shape_structure(len, shapes) == {"a": 2, "b": [1, 2]}
         assert tree.map_structure_up_to([0, 0], len, [[1, 2], [3]]) == [2, 1]
-        with pytest.raises(ValueError, match="2 items, but the structure has 1"):
+        with pytest.raises(ValueError, match="2 leaves, but the structure holds 1"):
             tree.pack_sequence_as([0], [1, 2])
 
 

@@ -20,7 +20,7 @@ NAMESPACES = sorted(
 ]
 
 # They exist to say what to use instead.
-FOREIGN = {"FlaxLayer", "JaxLayer", "TFSMLayer"}
+FOREIGN = {"FlaxLayer", "JaxLayer", "OrbaxCheckpoint", "TFSMLayer"}
 LAYERS = [n for n in dir(keras.layers) if not n.startswith("_")]
 
 # What a class of either side tells its own base class, and its users cannot.
@@ -90,6 +90,54 @@ def shared(these, those):
     return [p for p in these if p[0] in names]
 
 
+# --- namespaces that are whole -----------------------------------------------------------
+
+WHOLE = {  # and what is ours alone in them
+    "callbacks": {"LearningRateFinder", "Profiler"},
+    "tree": set(),
+    "visualization": set(),
+    "wrappers": set(),
+}
+WHOLE_NAMES = [
+    (space, name)
+    for space in WHOLE
+    for name in dir(getattr(keras, space))
+    if not name.startswith("_")
+]
+
+
+@pytest.mark.parametrize("space", WHOLE)
+def test_all_names_are_there(space):
+    theirs = {name for name in dir(getattr(keras, space)) if not name.startswith("_")}
+    assert set(getattr(torchkeras, space).__all__) == theirs | WHOLE[space]
+
+
+@pytest.mark.parametrize("space, name", WHOLE_NAMES, ids=str)
+def test_arguments(space, name):
+    ours, theirs = getattr(getattr(torchkeras, space), name), getattr(getattr(keras, space), name)
+    assert inspect.isclass(ours) == inspect.isclass(theirs)
+    assert positional(ours) == positional(theirs)
+    assert parameters(ours) == parameters(theirs)
+
+
+@pytest.mark.parametrize("space, name", WHOLE_NAMES, ids=str)
+def test_methods(space, name):
+    """Public methods and their arguments."""
+    ours, theirs = getattr(getattr(torchkeras, space), name), getattr(getattr(keras, space), name)
+    if not inspect.isclass(theirs) or name in FOREIGN:
+        return
+    for method in dir(theirs):
+        other = getattr(theirs, method)
+        own_to_keras = "keras" in (getattr(other, "__module__", None) or "")
+        if method.startswith("_") or not callable(other) or not own_to_keras:
+            continue
+        if method.endswith("_request"):  # scikit-learn makes them
+            continue
+        assert [p[0] for p in positional(getattr(ours, method))] == [
+            p[0] for p in positional(other)
+        ], method
+
+
 # --- layers: nothing more, nothing less ------------------------------------------------
 
 
@@ -110,7 +158,7 @@ def test_arguments_of_layer(name):
     assert by_name(ours, wiring(name)) == by_name(theirs, wiring(name))
 
 
-@pytest.mark.parametrize("name", sorted(FOREIGN))
+@pytest.mark.parametrize("name", sorted(FOREIGN & set(LAYERS)))
 def test_arguments_of_layers_that_say_what_to_use_instead(name):
     ours, theirs = getattr(torchkeras.layers, name), getattr(keras.layers, name)
     assert positional(ours) == positional(theirs)

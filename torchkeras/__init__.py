@@ -18,6 +18,7 @@ from torchkeras import config, tree, saving
 from torchkeras import random, activations, initializers, regularizers, constraints
 from torchkeras import dtype_policies, ops, quantizers, losses, metrics, optimizers, layers
 from torchkeras import callbacks, models, utils, backend, mixed_precision
+from torchkeras import visualization, wrappers
 
 # isort: on
 from torchkeras._device import device
@@ -79,4 +80,6 @@ __all__ = [
     "saving",
     "tree",
     "utils",
+    "visualization",
+    "wrappers",
 ]

@@ -67,6 +67,22 @@ def scope_owner():
     return stack[-1][1] if stack else None
 
 
+@contextlib.contextmanager
+def keeping_values(keep=True):
+    """Inside, `Variable.assign` and its like change nothing: code is only looked at for shapes."""
+    before = values_are_kept()
+    _scopes.keep = keep
+    try:
+        yield
+    finally:
+        _scopes.keep = before
+
+
+def values_are_kept():
+    """Whether variables must not be changed now."""
+    return getattr(_scopes, "keep", False)
+
+
 def _stack():
     if not hasattr(_scopes, "stack"):
         _scopes.stack = []

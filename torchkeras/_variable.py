@@ -136,6 +136,8 @@ class Variable(nn.Parameter):
         Raises:
             ValueError: if the shapes differ.
         """
+        if _state.values_are_kept():
+            return self
         if not isinstance(value, torch.Tensor):
             value = _dtypes.to_tensor(value, self.dtype, self.device)
         if value.shape != self.shape:
@@ -151,12 +153,16 @@ class Variable(nn.Parameter):
 
     def assign_add(self, value):
         """Adds in place and returns the variable."""
+        if _state.values_are_kept():
+            return self
         with torch.no_grad():
             self.add_(_dtypes.to_tensor(value, self.dtype, self.device))
         return self
 
     def assign_sub(self, value):
         """Subtracts in place and returns the variable."""
+        if _state.values_are_kept():
+            return self
         with torch.no_grad():
             self.sub_(_dtypes.to_tensor(value, self.dtype, self.device))
         return self

@@ -24,10 +24,26 @@ class MAP_TO_NONE:
     """Returned by a ``traverse`` function to put ``None`` in a place."""
 
 
+class _NestedSet(set):
+    """A set that is a container; a plain one is a leaf, for it has no order."""
+
+
+# Their subclasses too, such as named tuples.
+_CONTAINERS = (list, tuple, dict, collections.deque, _NestedSet)
+
+# These may stand for each other.
+_DICTS = (dict, collections.OrderedDict, collections.defaultdict)
+
+
 def _children(node) -> Any:
-    """(key, child) pairs of a container, or None for a leaf; dicts in order of keys."""
-    if isinstance(node, (list, tuple)):
+    """(key, child) pairs of a container, or None for a leaf; dicts and sets sorted."""
+    if isinstance(node, (list, tuple, collections.deque)):
         return list(enumerate(node))
+    if isinstance(node, _NestedSet):
+        try:
+            return list(enumerate(sorted(node)))
+        except TypeError:  # items of several types have no order
+            return list(enumerate(node))
     if isinstance(node, collections.OrderedDict):
         return list(node.items())
     if isinstance(node, dict):
@@ -51,17 +67,19 @@ def _rebuild(node, children) -> Any:
             return dict(ordered)
     if hasattr(node, "_fields"):
         return type(node)(*children)
+    if isinstance(node, collections.deque):
+        return type(node)(children, node.maxlen)
     return type(node)(children)
 
 
 def is_nested(structure):
-    """Whether ``structure`` is a list, tuple or dict.
+    """Whether ``structure`` is a list, tuple, dict or deque.
 
     Example:
         >>> torchkeras.tree.is_nested([1, 2]), torchkeras.tree.is_nested(3)
         (True, False)
     """
-    return isinstance(structure, (list, tuple, dict))
+    return isinstance(structure, _CONTAINERS)
 
 
 def flatten(structure) -> list:
@@ -71,11 +89,11 @@ def flatten(structure) -> list:
         >>> torchkeras.tree.flatten({"b": [1, 2], "a": 3})
         [3, 1, 2]
     """
-    if not isinstance(structure, (list, tuple, dict)):
+    if not isinstance(structure, _CONTAINERS):
         return [structure]
     leaves = []
     for _, child in _children(structure):
-        if isinstance(child, (list, tuple, dict)):
+        if isinstance(child, _CONTAINERS):
             leaves += flatten(child)
         else:
             leaves.append(child)
@@ -100,6 +118,8 @@ def flatten_with_path(structure):
 def map_structure(func, *structures, none_is_leaf=True) -> Any:
     """Applies ``func`` to the leaves at the same place of one or more structures.
 
+    Where the first has a leaf the others may have anything.
+
     Args:
         func: Called with one leaf of each structure.
         *structures: Structures of the same nesting.
@@ -116,45 +136,82 @@ def map_structure(func, *structures, none_is_leaf=True) -> Any:
         raise TypeError(f"`func` must be callable. Received: {func} of type {type(func)}")
     if not structures:
         raise ValueError("Must provide at least one structure")
-    first = structures[0]
-    for other in structures[1:]:
-        assert_same_structure(first, other)
 
-    def leaf(*values):
-        return None if values[0] is None and not none_is_leaf else func(*values)
+    def unless_none(*values):
+        if values[0] is not None:
+            return func(*values)
+        if any(value is not None for value in values):
+            raise ValueError(
+                "Structure mismatch: some arguments are None, others are not. "
+                f"Received arguments: {values}."
+            )
 
-    return _map_up_to(first, leaf, structures)
+    return _map_up_to(structures[0], func if none_is_leaf else unless_none, structures)
 
 
 def map_structure_up_to(shallow_structure, func, *structures) -> Any:
-    """Like `map_structure`, but goes no deeper than ``shallow_structure``."""
+    """Like `map_structure`, but goes no deeper than ``shallow_structure``.
+
+    Args:
+        shallow_structure: Structure whose leaves tell where to stop.
+        func: Called with what each structure has there.
+        *structures: Structures that begin as the shallow one does.
+
+    Raises:
+        ValueError: if one does not.
+
+    Example:
+        >>> torchkeras.tree.map_structure_up_to([0, 0], len, ["ab", ["c"]])
+        [2, 1]
+    """
     if not structures:
         raise ValueError("Must provide at least one structure")
     return _map_up_to(shallow_structure, func, structures)
 
 
 def _map_up_to(shallow, func, structures):
-    children = _children(shallow)
-    if children is None:
+    if not isinstance(shallow, _CONTAINERS):
         return func(*structures)
-    for s in structures:
-        if _children(s) is None or len(s) != len(shallow):
-            raise ValueError(f"The structures don't have the same nested structure: {shallow}, {s}")
+    parts = []
+    for structure in structures:
+        if structure is not shallow:
+            _assert_same_node(shallow, structure)
+        parts.append([child for _, child in _paired(shallow, structure)])
+    children = _children(shallow)
     return _rebuild(
-        shallow, [_map_up_to(child, func, [s[key] for s in structures]) for key, child in children]
+        shallow, [_map_up_to(child, func, row) for (_, child), *row in zip(children, *parts)]
     )
 
 
+def _paired(node, other):
+    """The children of ``other`` in the order of those of ``node``."""
+    if isinstance(node, dict):
+        return [(key, other[key]) for key, _ in _children(node)]
+    return _children(other)
+
+
 def map_shape_structure(func, structure) -> Any:
-    """Like `map_structure` where a tuple or list of integers and ``None`` (a shape) is a leaf."""
-    if isinstance(structure, (tuple, list)) and all(
+    """Like `map_structure` where a tuple or list of integers and ``None`` (a shape) is a leaf.
+
+    Args:
+        func: Called with each shape, and with what is neither shape nor container.
+        structure: The structure.
+
+    Example:
+        >>> torchkeras.tree.map_shape_structure(len, {"a": (None, 3), "b": [(2,), (2, 3, 4)]})
+        {'a': 2, 'b': [1, 3]}
+    """
+    if not isinstance(structure, _CONTAINERS) or _is_shape(structure):
+        return func(structure)
+    return _rebuild(
+        structure, [map_shape_structure(func, child) for _, child in _children(structure)]
+    )
+
+
+def _is_shape(structure):
+    return isinstance(structure, (tuple, list)) and all(
         isinstance(d, int) or d is None for d in structure
-    ):
-        return func(tuple(structure))
-    children = _children(structure)
-    if children is None:
-        raise ValueError(f"Cannot map function to unknown object {structure}")
-    return _rebuild(structure, [map_shape_structure(func, child) for _, child in children])
+    )
 
 
 def traverse(func, structure, top_down=True):
@@ -201,7 +258,7 @@ def pack_sequence_as(structure, flat_sequence) -> Any:
     expected = len(flatten(structure))
     if expected != len(flat):
         raise ValueError(
-            f"The flat sequence has {len(flat)} items, but the structure has {expected}. "
+            f"The flat sequence has {len(flat)} leaves, but the structure holds {expected}. "
             f"Received: structure={structure}"
         )
     items = iter(flat)
@@ -232,20 +289,47 @@ def assert_same_structure(a, b, check_types=None):
             DeprecationWarning,
             stacklevel=2,
         )
-    children = _children(a)
-    other = _children(b)
-    both_dicts = isinstance(a, dict) and isinstance(b, dict)
-    same = (children is None) == (other is None)
-    if same and children is not None:
-        same = [k for k, _ in children] == [k for k, _ in other]
-        same = same and (both_dicts or type(a) is type(b))
-        # A tracked list is a list.
-        same = same or (len(children) == len(other) and isinstance(a, list) and isinstance(b, list))
-    if not same:
-        raise ValueError(f"`a` and `b` don't have the same structure. Received: a={a}, b={b}")
-    if children is not None:
-        for (_, x), (_, y) in zip(children, other):
+    _assert_same_node(a, b)
+    if isinstance(a, _CONTAINERS):
+        for (_, x), (_, y) in zip(_children(a), _paired(a, b)):
             assert_same_structure(x, y)
+
+
+def _assert_same_node(a: Any, b: Any):
+    """Raises unless both are leaves, or the same kind of container of as much."""
+    nested = is_nested(a)
+    if nested != is_nested(b):
+        what = "Node type mismatch"
+    elif not nested:
+        return
+    elif type(a) is not type(b) and not (type(a) in _DICTS and type(b) in _DICTS):
+        what = "Node type mismatch"
+    elif len(a) != len(b):
+        what = "Node arity mismatch"
+    elif type(a) in _DICTS and a.keys() != b.keys():
+        what = "Node keys mismatch"
+    # Of other kinds the order counts too, where it is part of the value.
+    elif isinstance(a, dict) and type(a) not in _DICTS and _keys(a) != _keys(b):
+        what = "Node context mismatch"
+    else:
+        return
+    raise ValueError(
+        f"The structures don't have the same nested structure. {what}: at one place, expected "
+        f"{_kind(a)}. Received: {_kind(b)}"
+    )
+
+
+def _keys(node):
+    return [key for key, _ in _children(node)]
+
+
+def _kind(node):
+    if isinstance(node, dict):
+        return f"a {type(node).__name__} with keys {list(node)}"
+    if isinstance(node, _CONTAINERS):
+        name = "namedtuple " if hasattr(node, "_fields") else ""
+        return f"a {name}{type(node).__name__} of length {len(node)}"
+    return f"a leaf of type {type(node).__name__}"
 
 
 def assert_same_paths(a, b):

@@ -226,11 +226,22 @@ def test_values_may_be_tensors(capsys):
 def test_every_class_is_tested():
     tested = {"EarlyStopping", "ReduceLROnPlateau", "LearningRateScheduler", "ModelCheckpoint"}
     tested |= {"Callback", "CallbackList", "History", "ProgbarLogger"}  # in the other files
-    tested |= {"LambdaCallback", "TerminateOnNaN", "CSVLogger"}  # below
+    tested |= {"BackupAndRestore", "SwapEMAWeights", "TensorBoard"}
+    tested |= {"LearningRateFinder", "Profiler"}
+    tested |= {"LambdaCallback", "TerminateOnNaN", "CSVLogger", "RemoteMonitor"}  # below
+    tested |= {"OrbaxCheckpoint"}  # says what to use instead
     assert {n for n in callbacks.__all__ if inspect.isclass(getattr(callbacks, n))} == tested
 
 
-@pytest.mark.parametrize("name", callbacks.__all__)
+EXTRAS = {"LearningRateFinder", "Profiler"}
+
+
+def test_all_names_of_keras_are_there():
+    theirs = {name for name in dir(keras.callbacks) if not name.startswith("_")}
+    assert set(callbacks.__all__) == theirs | EXTRAS
+
+
+@pytest.mark.parametrize("name", sorted(set(callbacks.__all__) - EXTRAS))
 def test_signatures(name):
     ours, theirs = (inspect.signature(getattr(space, name).__init__) for space in SPACES)
     assert str(ours) == str(theirs)
@@ -348,3 +359,65 @@ def test_names_of_several_outputs():
     callback.on_epoch_end(0, {"val_left_acc": 0.5})
     callback.on_epoch_end(1, {"val_left_acc": 0.6})
     assert callback.best == 0.6
+
+
+def posted(space, epochs, **kwargs):
+    requests = pytest.importorskip("requests")
+    calls = []
+
+    def post(*args, **given):
+        calls.append((args, given))
+        if len(calls) > 1:
+            raise requests.exceptions.ConnectionError
+
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        patch.setattr(requests, "post", post)
+        callback = space.RemoteMonitor(**kwargs)
+        for epoch, logs in enumerate(epochs):
+            callback.on_epoch_end(epoch, logs)
+    return calls, [str(w.message) for w in caught]
+
+
+@pytest.mark.parametrize(
+    "kwargs", [{}, {"send_as_json": True}, {"root": "http://a:1", "path": "/b", "field": "c"}]
+)
+def test_remote_monitor(kwargs):
+    epochs = [{"loss": 0.5, "acc": np.float32(1.5), "one": np.ones(1)}, None, {"loss": 1}]
+    ours, theirs = (posted(space, epochs, headers={"h": "v"}, **kwargs) for space in SPACES)
+    assert ours == theirs
+    assert len(ours[1]) == 2  # the server that is gone
+    calls, _ = posted(callbacks, [{"loss": torch.tensor(0.5), "many": np.arange(2)}], **kwargs)
+    assert "0.5" in str(calls) and "[0, 1]" in str(calls)
+
+
+@pytest.mark.parametrize(
+    "name, package", [("RemoteMonitor", "requests"), ("TensorBoard", "tensorboard")]
+)
+def test_a_missing_package_is_named(name, package, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ImportError, match=f"`{package}`.*pip install"):
+        getattr(callbacks, name)()
+
+
+@pytest.mark.parametrize("ending", [".keras", ".weights.h5", ".safetensors"])
+@pytest.mark.parametrize("save_freq", ["epoch", 2])
+def test_checkpoints_can_be_read(ending, save_freq, tmp_path):
+    if ending == ".safetensors":
+        pytest.importorskip("safetensors")
+    model = torchkeras.Sequential([torchkeras.Input((2,)), torchkeras.layers.Dense(1)])
+    model.compile("adam", "mse")
+    only = ending != ".keras"
+    path = str(tmp_path / "m{epoch}") + ending
+    hook = callbacks.ModelCheckpoint(path, save_weights_only=only, save_freq=save_freq)
+    x = np.ones((4, 2), "float32")
+    model.fit(x, x[:, :1], batch_size=2, epochs=2, verbose=0, callbacks=[hook])
+    assert len(list(tmp_path.iterdir())) == 2
+    if only:
+        again = torchkeras.models.clone_model(model)
+        again.load_weights(path.format(epoch=2))
+    else:
+        again = torchkeras.saving.load_model(path.format(epoch=2))
+        assert int(again.optimizer.iterations) == 4
+    for a, b in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)

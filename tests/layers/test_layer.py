@@ -446,3 +446,51 @@ def test_deserialize_takes_layers_only(config):
         config = torchkeras.losses.serialize(torchkeras.losses.Huber())
     with pytest.raises(ValueError, match="`config` object that is not a `keras.layers.Layer`"):
         layers.deserialize(config)
+
+
+def test_looking_at_shapes_changes_no_variable():
+    class Counting(layers.Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.calls = self.add_weight(initializer="zeros", trainable=False, name="calls")
+            self.down = self.add_weight(initializer="zeros", trainable=False, name="down")
+            self.last = self.add_weight(initializer="zeros", trainable=False, name="last")
+
+        def call(self, x):
+            self.calls.assign_add(1)
+            self.down.assign_sub(1)
+            self.last.assign(x.sum())
+            return x
+
+    class Setting(layers.Layer):
+        """Its `build`, which looking does run, sets a weight."""
+
+        def build(self, shape):
+            self.scale = self.add_weight(initializer="zeros", name="scale")
+            self.scale.assign(2.0)
+
+        def call(self, x):
+            return x * self.scale
+
+    class Outer(torchkeras.Model):
+        def __init__(self):
+            super().__init__()
+            self.inner = Setting()
+
+        def call(self, x):
+            return self.inner(x)
+
+    layer = Counting()
+    model = torchkeras.Sequential([torchkeras.Input((2,)), layer])
+    values = lambda: [v.item() for v in (layer.calls, layer.down, layer.last)]
+    assert values() == [0, 0, 0]
+    model(torch.ones(3, 2))
+    assert values() == [1, -1, 6]
+    layer.compute_output_shape((3, 2))
+    assert values() == [1, -1, 6]
+    compiled = torch.compile(layer, fullgraph=True, backend="eager")
+    compiled(torch.ones(3, 2))
+    assert values() == [2, -2, 6]
+    outer = Outer()
+    outer.build((None, 2))
+    assert outer.inner.scale.item() == 2

@@ -27,6 +27,8 @@ class Callback:
     params: Any = None
     # Whether hooks of batches look at their logs only now and then: these are then lazy.
     _lazy = False
+    # Whether the model must have its weights, where that can be, when training begins.
+    _needs_weights = False
 
     def __init__(self):
         pass

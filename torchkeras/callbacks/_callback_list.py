@@ -114,6 +114,11 @@ class CallbackList(Callback):
         """Whether a callback reads the outputs of each batch of prediction."""
         return self._readers["on_predict_batch_end"]
 
+    @property
+    def needs_weights(self):
+        """Whether a callback looks at the weights when training begins."""
+        return any(getattr(c, "_needs_weights", False) for c in self.callbacks)
+
     def hook(self, name):
         """The method of a batch hook such as ``"on_train_batch_end"``, or ``None`` if no
         callback has it."""

@@ -2,11 +2,34 @@
 
 import os
 import warnings
+from typing import Any
 
 from torchkeras.callbacks._monitor import Monitor, number
 
 
-class ModelCheckpoint(Monitor):
+class SavesByBatches:
+    """What callbacks that save every few batches have in common."""
+
+    save_freq: Any
+    _batches_seen_since_last_saving = 0
+    _last_batch_seen: int | None = None
+
+    def _should_save_on_batch(self, batch):
+        if self.save_freq == "epoch":
+            return False
+        last = self._last_batch_seen
+        # Several steps may run between two calls; a smaller number is a new epoch's.
+        self._batches_seen_since_last_saving += (
+            batch + 1 if last is None or batch <= last else batch - last
+        )
+        self._last_batch_seen = batch
+        if self._batches_seen_since_last_saving < self.save_freq:
+            return False
+        self._batches_seen_since_last_saving = 0
+        return True
+
+
+class ModelCheckpoint(SavesByBatches, Monitor):
     """Saves the model, or its weights, after each epoch or every few batches.
 
     Args:
@@ -52,8 +75,6 @@ class ModelCheckpoint(Monitor):
         self.save_best_only = save_best_only
         self.save_weights_only = save_weights_only
         self.save_freq = save_freq
-        self._batches_seen_since_last_saving = 0
-        self._last_batch_seen = None
         self._current_epoch = 0
         if save_freq != "epoch" and not isinstance(save_freq, int):
             raise ValueError(
@@ -86,20 +107,6 @@ class ModelCheckpoint(Monitor):
         """Saves, unless it counts batches."""
         if self.save_freq == "epoch":
             self._save_model(epoch, None, logs)
-
-    def _should_save_on_batch(self, batch):
-        if self.save_freq == "epoch":
-            return False
-        last = self._last_batch_seen
-        # Several steps may run between two calls; a smaller number is a new epoch's.
-        self._batches_seen_since_last_saving += (
-            batch + 1 if last is None or batch <= last else batch - last
-        )
-        self._last_batch_seen = batch
-        if self._batches_seen_since_last_saving < self.save_freq:
-            return False
-        self._batches_seen_since_last_saving = 0
-        return True
 
     def _save_model(self, epoch, batch, logs):
         logs = {} if logs is None else logs

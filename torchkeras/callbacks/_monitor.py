@@ -1,10 +1,9 @@
 """What callbacks that watch one result have in common."""
 
-import operator
 import warnings
 from typing import Any
 
-from torchkeras import tree
+from torchkeras import ops, tree
 from torchkeras.callbacks._callback import Callback
 
 
@@ -47,7 +46,7 @@ class Monitor(Callback):
                 "minimized. Pass `mode='max'` in order to monitor based on the highest metric "
                 "value, or pass `mode='min'` in order to use the lowest value."
             )
-        self.monitor_op = operator.lt if mode == "min" else operator.gt
+        self.monitor_op = ops.less if mode == "min" else ops.greater
         self.min_delta = abs(self.min_delta) if mode == "max" else -abs(self.min_delta)
 
     def _direction(self):
@@ -68,7 +67,7 @@ class Monitor(Callback):
     def _is_improvement(self, value, reference):
         if reference is None:
             return True
-        return self.monitor_op(value - self.min_delta, reference)
+        return bool(self.monitor_op(value - self.min_delta, reference))
 
 
 def number(value):

@@ -2,7 +2,7 @@
 
 import torch
 
-from torchkeras import _dtypes, tree
+from torchkeras import _dtypes, _state, tree
 from torchkeras.graph._tensor import KerasTensor
 
 # Two sizes that no model has by chance; an axis whose size follows them is unknown.
@@ -39,7 +39,7 @@ def _probe(fn, args, kwargs, device):
             return leaf
 
         a, k = tree.map_structure(concrete, (tuple(args), dict(kwargs)))
-        with torch.no_grad(), torch.device(device):
+        with torch.no_grad(), torch.device(device), _state.keeping_values():
             return fn(*a, **k)
 
     first = run(_PROBES[0])

@@ -13,7 +13,7 @@ import warnings
 import numpy as np
 import torch
 
-from torchkeras import _device, _dtypes, tree
+from torchkeras import _device, _dtypes, _state, tree
 from torchkeras.graph._tensor import KerasTensor, is_symbolic
 from torchkeras.layers import _input_spec
 
@@ -259,7 +259,8 @@ def build(layer, bound):
         ValueError: if ``build`` takes several arguments that do not name those of ``call``.
     """
     _check_build_arguments(layer)
-    layer._build_for_call(shape_arguments(layer.build, bound))
+    with _state.keeping_values(False):
+        layer._build_for_call(shape_arguments(layer.build, bound))
     layer.built = True
     mode = layer.quantization_mode
     if mode is not None and layer._bits is None:

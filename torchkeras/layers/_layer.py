@@ -606,7 +606,7 @@ class Layer(Saved, Policied, Operation, nn.Module):
             kwargs = _call._with_masks(sig, args, kwargs)
         with self._name_scope():
             try:
-                with _operation.without_recording():
+                with _operation.without_recording(), _state.keeping_values():
                     return self.call(*args, **kwargs)
             except Exception:
                 device = next((v.device for v in self.weights), "cpu")

@@ -3,6 +3,8 @@
 import collections
 from typing import Any
 
+from torchkeras import tree
+
 
 def _telling(base, *methods):
     """A subclass of a container whose changing methods tell the owner."""
@@ -46,7 +48,8 @@ TrackedList = _telling(
 TrackedDict = _telling(dict, *_DICT)
 TrackedOrderedDict = _telling(collections.OrderedDict, *_DICT)
 TrackedOrderedDict.__name__ = TrackedOrderedDict.__qualname__ = "TrackedOrderedDict"
-TrackedSet = _telling(set, "add", "update", "remove", "discard", "pop", "clear")
+TrackedSet = _telling(tree._NestedSet, "add", "update", "remove", "discard", "pop", "clear")
+TrackedSet.__name__ = TrackedSet.__qualname__ = "TrackedSet"
 
 _TRACKED = {
     list: TrackedList,

@@ -7,6 +7,7 @@ from torchkeras import tree
 from torchkeras.graph._tensor import KerasTensor
 from torchkeras.layers._input import InputLayer
 from torchkeras.layers._layer import Layer
+from torchkeras.utils._plot_model import class_of
 
 # Where columns end, as fractions of the width, by number of columns.
 _POSITIONS = {
@@ -94,9 +95,7 @@ def _in_range(layers, layer_range):
 
 def _add_rows(rows, layer, graph, connected, show_trainable, expand_nested, depth):
     indent = "   " * depth + "└ " if depth else ""
-    row = [f"{indent}{layer.name} ({type(layer).__name__})", _output_shape(layer, graph)]
-    if not isinstance(layer, Layer):
-        row[0] = f"{indent}{layer.name} ({_class_of_function(layer)})"
+    row = [f"{indent}{layer.name} ({class_of(layer)})", _output_shape(layer, graph)]
     row.append(_parameters(layer))
     if connected:
         row.append(", ".join(_parents(layer, graph)) or "-")
@@ -108,11 +107,6 @@ def _add_rows(rows, layer, graph, connected, show_trainable, expand_nested, dept
         for inner in layer.layers:
             if not isinstance(inner, InputLayer):
                 _add_rows(rows, inner, None, connected, show_trainable, True, depth + 1)
-
-
-def _class_of_function(operation):
-    name = getattr(operation, "function", operation).__name__.strip("_")
-    return "".join(part.capitalize() for part in name.split("_"))
 
 
 def _nodes(layer, graph):

@@ -1,5 +1,6 @@
 """The loops: fit runs epochs, an epoch runs steps, and nothing in a step waits for the device."""
 
+import contextlib
 import warnings
 from typing import Any
 
@@ -9,6 +10,7 @@ from torch import nn
 
 from torchkeras import config, tree
 from torchkeras.callbacks import CallbackList
+from torchkeras.utils._batch import unpack_x_y_sample_weight
 
 
 class LazyLogs(dict):
@@ -101,8 +103,18 @@ class _Batches:
         self.iterator: Any = None
         self.waiting = []
         self.exhausted = False
+        self.peeked = False
+
+    def peek(self):
+        """The first batch of the first epoch, or ``None`` if there is none."""
+        self.start()
+        self.peeked = True
+        return self.waiting[0] if self.has_next() else None
 
     def start(self):
+        if self.peeked:
+            self.peeked = False
+            return
         going_on = self.given is not None and self.iterator is not None and self.has_next()
         if not going_on:
             self.iterator = iter(self.source.batches())
@@ -215,10 +227,15 @@ def fit(
         callbacks, model, _verbose(verbose), history=True, epochs=epochs, steps=batches.steps
     )
     model.stop_training = False
+    model._initial_epoch = None
     function = model.make_train_function()
     was_training = model.training
     logs = {}
+    if callbacks.needs_weights and not model.built:
+        _make_weights(model, batches.peek())
     callbacks.on_train_begin()
+    if model._initial_epoch is not None:  # of a training that a callback has restored
+        initial_epoch = model._initial_epoch
     try:
         for epoch in range(initial_epoch, epochs):
             model.reset_metrics()
@@ -250,6 +267,13 @@ def fit(
         callbacks.close()
         _set_mode(model, was_training)
     return model.history
+
+
+def _make_weights(model, batch):
+    """Builds a model for a batch, if its code can be followed; else its first step does."""
+    x, _, _ = unpack_x_y_sample_weight(batch)
+    with contextlib.suppress(Exception):
+        model.build(tree.map_structure(lambda t: (None, *t.shape[1:]), x))
 
 
 def _end_hook(callbacks, phase):

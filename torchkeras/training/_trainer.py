@@ -46,6 +46,8 @@ class Trainer:
     stop_training = False
     stop_evaluating = False
     stop_predicting = False
+    # The epoch that a callback lets a restored training begin with.
+    _initial_epoch: int | None = None
     run_eagerly = False
     jit_compile = False
     steps_per_execution = 1

@@ -16,6 +16,7 @@ from torchkeras.saving import (
 from torchkeras.utils import bounding_boxes
 from torchkeras.utils._batch import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from torchkeras.utils._labels import normalize, to_categorical
+from torchkeras.utils._plot_model import model_to_dot, plot_model
 from torchkeras.utils._py_dataset import PyDataset, Sequence
 from torchkeras.utils._session import clear_session, standardize_dtype
 
@@ -32,8 +33,10 @@ __all__ = [
     "get_registered_name",
     "get_registered_object",
     "is_keras_tensor",
+    "model_to_dot",
     "normalize",
     "pack_x_y_sample_weight",
+    "plot_model",
     "register_keras_serializable",
     "serialize_keras_object",
     "set_random_seed",
