@@ -126,12 +126,16 @@ class QuantizedDTypePolicy(DTypePolicy):
                 f"Quantization mode='{mode}' doesn't work well with compute_dtype='float16'. "
                 "Use 'bfloat16' or 'float32'."
             )
-        self.name, self.mode, self.source_name = name, mode, source_name
+        self.name, self.mode, self.source_name = name, kind, source_name
 
     @property
     def quantization_mode(self):
         """What is quantized how: the mode without its numbers."""
-        return self.mode.partition("/")[0]
+        return self.mode
+
+    def _config_value(self, name):
+        # The mode with its numbers.
+        return self.name.partition("_from_")[0] if name == "mode" else super()._config_value(name)
 
 
 class QuantizedFloat8DTypePolicy(QuantizedDTypePolicy):

@@ -31,10 +31,11 @@ class Policied(nn.Module):
         if isinstance(policy, dtype_policies.DTypePolicyMap):
             policy = policy[self.path]
         mode = policy.quantization_mode
-        if mode in ("gptq", "awq"):
+        if mode in ("gptq", "awq") and self.built and self._bits is None:
             raise ValueError(
                 f"Implicitly enabling {mode.upper()} quantization by setting `dtype_policy` to "
-                f"'{policy.name}' is not supported: it needs calibration data."
+                f"'{policy.name}' is not supported: it needs calibration data. Use "
+                f"`.quantize('{mode}', config=...)` on the layer or the model instead."
             )
         compute = _dtypes.TORCH.get(policy.compute_dtype)
         floating = compute is not None and compute.is_floating_point
@@ -91,8 +92,8 @@ class Policied(nn.Module):
         """Computes in ``dtype`` from now on: what ``.half()`` and ``.to(dtype)`` mean."""
         name = _dtypes.standardize_dtype(dtype)
         for layer in self._flatten_layers():
-            mode = getattr(layer._own_policy, "mode", None)  # quantized layers stay so
-            layer.dtype_policy = name if mode is None else f"{mode}_from_{name}"
+            mode, found, _ = layer._own_policy.name.partition("_from_")
+            layer.dtype_policy = f"{mode}_from_{name}" if found else name  # quantized ones stay so
         return self
 
     def half(self):

@@ -151,7 +151,7 @@ def unpack_int4(packed, orig_len, axis=0, dtype="int8"):
 
     Raises:
         ValueError: for another ``dtype``.
-        TypeError: if ``packed`` has another type than ``dtype``.
+        TypeError: if ``packed`` holds no bytes.
 
     Example:
         >>> torchkeras.quantizers.unpack_int4(torch.tensor([45, 1], dtype=torch.int8), 3)
@@ -159,10 +159,9 @@ def unpack_int4(packed, orig_len, axis=0, dtype="int8"):
     """
     to = _four_bits(dtype)
     packed = tensor(packed)
-    if packed.dtype is not to:
-        name = str(packed.dtype).removeprefix("torch.")
-        raise TypeError(f"Expected {dtype} tensor for unpacking, got {name}.")
-    x = packed.movedim(axis, 0)
+    if packed.dtype not in (torch.int8, torch.uint8):
+        raise TypeError(f"Expected int8 or uint8 tensor for unpacking, got {packed.dtype}")
+    x = packed.view(to).movedim(axis, 0)
     # The shift of a signed byte brings its sign down.
     low = (x << 4) >> 4 if to is torch.int8 else x & 15
     both = torch.stack([low, x >> 4], 1).flatten(0, 1)[:orig_len]
