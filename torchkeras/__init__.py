@@ -29,6 +29,7 @@ from torchkeras.graph._operation import Operation
 from torchkeras.graph._tensor import KerasTensor
 from torchkeras.initializers import Initializer
 from torchkeras.layers import Input, InputSpec, Layer
+from torchkeras.layers._remat import RematScope, remat
 from torchkeras.losses import Loss
 from torchkeras.metrics import Metric
 from torchkeras.models import Model, Sequential
@@ -55,6 +56,7 @@ __all__ = [
     "Optimizer",
     "Quantizer",
     "Regularizer",
+    "RematScope",
     "Sequential",
     "Variable",
     "activations",
@@ -76,6 +78,7 @@ __all__ = [
     "quantizers",
     "random",
     "regularizers",
+    "remat",
     "saving",
     "tree",
     "utils",

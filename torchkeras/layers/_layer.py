@@ -22,7 +22,7 @@ from torchkeras._variable import Variable
 from torchkeras.graph import _infer, _operation
 from torchkeras.graph._operation import Operation
 from torchkeras.graph._tensor import KerasTensor
-from torchkeras.layers import _call, _tracking
+from torchkeras.layers import _call, _remat, _tracking
 from torchkeras.layers._policy import Policied
 from torchkeras.layers._saved import Saved
 from torchkeras.metrics import Metric
@@ -88,6 +88,8 @@ class Layer(Saved, Policied, Operation, nn.Module):
     _trainable = True
     # The mode that the weights are quantized in.
     _bits: Any = None
+    # How the scope that it was made in wants it to be computed again; see `RematScope`.
+    _remat: Any = None
     _building = False
     _input_spec: Any = None
     _activity_regularizer: Any = None
@@ -152,6 +154,9 @@ class Layer(Saved, Policied, Operation, nn.Module):
             built=False,
             _activity_regularizer=regularizers.get(activity_regularizer),
         )
+        remat = _remat.current(self.name)
+        if remat is not None:
+            self._set_plain(_remat=remat, _never_fast=True)
         self.dtype_policy = dtype_policies.get(dtype)
         if not trainable:
             self.trainable = False  # weights and layers set before this call
@@ -492,6 +497,16 @@ class Layer(Saved, Policied, Operation, nn.Module):
                     _call.raise_clearer(self, (args, kwargs), error)
                     raise
         return _call.call_layer(self, args, kwargs)
+
+    def rematerialized_call(self, layer_call, *args, **kwargs):
+        """A method of this layer as the `RematScope` it was made in has it computed.
+
+        Args:
+            layer_call: The method, such as ``layer.call``.
+            *args: Not used.
+            **kwargs: Not used.
+        """
+        return _remat.rematerialized(self, layer_call)
 
     def call(self, *args, **kwargs):
         """Computes the outputs from tensors."""

@@ -469,7 +469,7 @@ class Quantizable(Calibrated):
         return found[f"{part}_scale"], found[f"{part}_amax_history"]
 
 
-def resolve(mode, config: Any, own=None):
+def resolve(mode, config: Any, own=None) -> Any:
     """The mode and its configuration, from either.
 
     Raises:

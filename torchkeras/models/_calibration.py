@@ -32,7 +32,7 @@ def calibrate(mode, config, structure, wanted, type_check):
             is changed then. For a layer that its block does not call.
     """
     before, blocks = _parts(mode, structure)
-    layers = [_quantizable(block, mode, wanted, type_check) for block in blocks]
+    layers: list[Any] = [_quantizable(block, mode, wanted, type_check) for block in blocks]
     for layer in itertools.chain(*layers):
         layer._check_unquantized(mode)
         layer._check_calibration()
@@ -68,7 +68,7 @@ def _parts(mode, structure):
     return list(structure.get("pre_block_layers") or []), blocks
 
 
-def _quantizable(block, mode, wanted, type_check):
+def _quantizable(block: Any, mode, wanted, type_check):
     """The layers of a block that are to be quantized."""
     found: list[Any] = []
     for layer in block._flatten_layers():
@@ -93,7 +93,7 @@ def _run(layers, value):
     return value
 
 
-def _quantize_block(block, layers, values):
+def _quantize_block(block, layers: Any, values):
     """Rounds the layers of a block by what they see while it runs."""
     seen = {}
 

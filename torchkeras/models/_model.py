@@ -421,7 +421,6 @@ class Model(Trainer, Layer):
             raise ValueError(
                 f"Unrecognized keyword arguments passed to {type(self).__name__}: {kwargs}"
             )
-        config: Any
         mode, config = _quantization.resolve(mode, config)
         if not self.built:
             raise ValueError(

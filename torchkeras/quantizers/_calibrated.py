@@ -124,7 +124,8 @@ def awq(weight, magnitudes, config):
     size = inputs if config.group_size == -1 else config.group_size
     group = torch.arange(inputs, device=w.device) // size
     magnitudes = magnitudes.clamp(min=1e-8)
-    best, least = None, None
+    best: Any = None
+    least = None
     for step in range(config.num_grid_points + 1):
         # Equation 5, with the scales' own range centred at 1.
         s = magnitudes ** (step / config.num_grid_points)
