@@ -21,6 +21,7 @@ from torchkeras import callbacks, models, utils, backend, mixed_precision
 
 # isort: on
 from torchkeras._device import device
+from torchkeras._stateless import StatelessScope
 from torchkeras._variable import Variable, name_scope
 from torchkeras.constraints import Constraint
 from torchkeras.dtype_policies import DTypePolicy, FloatDTypePolicy
@@ -58,6 +59,7 @@ __all__ = [
     "Regularizer",
     "RematScope",
     "Sequential",
+    "StatelessScope",
     "Variable",
     "activations",
     "backend",

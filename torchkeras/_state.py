@@ -10,6 +10,8 @@ _scopes = threading.local()
 # Grows whenever a layer gains or loses a weight or a sublayer, or `trainable` is set; what
 # is derived from the structure keeps the version it was derived at.
 version = 0
+# The open scopes that keep what is done to variables from lasting; see `StatelessScope`.
+stateless = []
 
 
 def touch():

@@ -145,18 +145,24 @@ class Variable(nn.Parameter):
                 f"variable.shape={tuple(self.shape)}, Received: value.shape={tuple(value.shape)}. "
                 f"Target variable: {self.path}"
             )
+        if _state.stateless:
+            _state.stateless[-1].touch(self)
         with torch.no_grad():
             self.copy_(value)
         return self
 
     def assign_add(self, value):
         """Adds in place and returns the variable."""
+        if _state.stateless:
+            _state.stateless[-1].touch(self)
         with torch.no_grad():
             self.add_(_dtypes.to_tensor(value, self.dtype, self.device))
         return self
 
     def assign_sub(self, value):
         """Subtracts in place and returns the variable."""
+        if _state.stateless:
+            _state.stateless[-1].touch(self)
         with torch.no_grad():
             self.sub_(_dtypes.to_tensor(value, self.dtype, self.device))
         return self

@@ -22,7 +22,7 @@ from torchkeras._variable import Variable
 from torchkeras.graph import _infer, _operation
 from torchkeras.graph._operation import Operation
 from torchkeras.graph._tensor import KerasTensor
-from torchkeras.layers import _call, _remat, _tracking
+from torchkeras.layers import _call, _remat, _stateless, _tracking
 from torchkeras.layers._policy import Policied
 from torchkeras.layers._saved import Saved
 from torchkeras.metrics import Metric
@@ -433,6 +433,10 @@ class Layer(Saved, Policied, Operation, nn.Module):
         Args:
             loss: A scalar tensor, or a list of them.
         """
+        if _state.stateless and _state.stateless[-1].collect_losses:
+            for value in tree.flatten(loss):
+                _state.stateless[-1].add_loss(value)
+            return
         ctx = _context
         stamp = self.__dict__.get("_loss_stamp")
         if stamp != ctx.stamp:
@@ -446,11 +450,14 @@ class Layer(Saved, Policied, Operation, nn.Module):
     @property
     def losses(self):
         """The terms that layers added during the last call, and the weights' regularizers'."""
+        return self._call_losses() + self._weight_losses()
+
+    def _call_losses(self):
         found = []
         for layer in self._flatten_layers():
             if layer.__dict__.get("_loss_stamp", -1) >= self._stamp:
                 found += layer._losses
-        return found + self._weight_losses()
+        return found
 
     def _weight_losses(self):
         return [v.regularizer(v) for v in self._regularized()]
@@ -507,6 +514,45 @@ class Layer(Saved, Policied, Operation, nn.Module):
             **kwargs: Not used.
         """
         return _remat.rematerialized(self, layer_call)
+
+    def stateless_call(
+        self,
+        trainable_variables,
+        non_trainable_variables,
+        *args,
+        return_losses=False,
+        **kwargs,
+    ):
+        """Calls the layer as a function of its variables' values, which leaves it as it is.
+
+        Gradients go to the values: `torch.func.grad`, `torch.func.vmap` and ``backward`` take
+        them from there.
+
+        Args:
+            trainable_variables: Values for `trainable_variables`.
+            non_trainable_variables: Values for `non_trainable_variables`; random layers have
+                the state of their seeds there.
+            *args: Arguments of the call.
+            return_losses: Whether the terms of the loss are returned, too.
+            **kwargs: Keyword arguments of the call.
+
+        Returns:
+            The outputs, and the values that the non-trainable variables have after the call;
+            with ``return_losses`` the list of terms, too.
+
+        Raises:
+            ValueError: if the layer is not built, or values and variables do not fit.
+
+        Example:
+            >>> layer = torchkeras.layers.Dense(1, use_bias=False)
+            >>> layer.build((None, 2))
+            >>> loss = lambda kernel: layer.stateless_call([kernel], [], torch.ones(3, 2))[0].sum()
+            >>> torch.func.grad(loss)(torch.zeros(2, 1)).flatten()
+            tensor([3., 3.])
+        """
+        return _stateless.stateless_call(
+            self, trainable_variables, non_trainable_variables, args, kwargs, return_losses
+        )
 
     def call(self, *args, **kwargs):
         """Computes the outputs from tensors."""

@@ -71,6 +71,7 @@ def _parts(mode, structure):
 def _quantizable(block: Any, mode, wanted, type_check):
     """The layers of a block that are to be quantized."""
     found: list[Any] = []
+    layer: Any
     for layer in block._flatten_layers():
         if not isinstance(layer, Quantizable) or not wanted(layer):
             continue
@@ -80,8 +81,7 @@ def _quantizable(block: Any, mode, wanted, type_check):
             found.append(layer)
         else:
             warnings.warn(
-                f"Layer '{layer.name}' (of type {type(layer).__name__}) is left as it is: it has "
-                f"no way to be quantized with mode='{mode}'.",
+                f"{layer!r} is left as it is: it has no way to be quantized with mode='{mode}'.",
                 stacklevel=4,
             )
     return found
