@@ -14,8 +14,8 @@ PACKAGE = pathlib.Path(torchkeras.__file__).parent
 ORDER = """
 config tree _dtypes _shapes _device _state _checks saving _configurable _registry
 _variable _stateless random activations initializers regularizers constraints dtype_policies
-mixed_precision graph ops quantizers losses metrics optimizers layers callbacks utils training models backend
-dropin __main__
+mixed_precision graph ops quantizers losses metrics optimizers layers callbacks utils training
+models backend dropin __main__
 """.split()
 FILES = sorted(PACKAGE.rglob("*.py"))
 

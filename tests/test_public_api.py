@@ -110,6 +110,40 @@ def test_arguments_of_layer(name):
     assert by_name(ours, wiring(name)) == by_name(theirs, wiring(name))
 
 
+# --- other namespaces that are whole ---------------------------------------------------
+
+WHOLE = [
+    f"{space}.{name}"
+    for space in ("dtype_policies", "quantizers")
+    for name in dir(getattr(keras, space))
+    if not name.startswith("_")
+]
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_name_and_arguments_of_whole_namespaces(name):
+    space, _, public = name.partition(".")
+    ours = getattr(torchkeras, space)
+    assert public in ours.__all__
+    assert set(ours.__all__) == {n for n in dir(getattr(keras, space)) if not n.startswith("_")}
+    mine, theirs = getattr(ours, public), getattr(getattr(keras, space), public)
+    assert inspect.isclass(mine) == inspect.isclass(theirs)
+    assert positional(mine) == positional(theirs)
+    assert by_name(mine) == by_name(theirs)
+
+
+@pytest.mark.parametrize("name", ["RematScope", "StatelessScope", "remat"])
+def test_scopes(name):
+    mine, theirs = getattr(torchkeras, name), getattr(keras, name)
+    assert positional(mine) == positional(theirs)
+    methods = [n for n in dir(theirs) if not n.startswith("_") and inspect.isclass(theirs)]
+    for method in methods:
+        assert positional(getattr(mine, method)) == positional(getattr(theirs, method))
+    for method in ("stateless_call", "rematerialized_call"):
+        a, b = getattr(torchkeras.Layer, method), getattr(keras.Layer, method)
+        assert positional(a) == positional(b) and by_name(a) == by_name(b)
+
+
 @pytest.mark.parametrize("name", sorted(FOREIGN))
 def test_arguments_of_layers_that_say_what_to_use_instead(name):
     ours, theirs = getattr(torchkeras.layers, name), getattr(keras.layers, name)

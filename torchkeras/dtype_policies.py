@@ -375,9 +375,16 @@ class DTypePolicyMap(DTypePolicy, collections.abc.MutableMapping):
 
     def get_config(self):
         """Dict of the constructor arguments, the policies serialized."""
+        policies = {key: serialize(policy) for key, policy in self._policies.items()}
+        if self._default is None:
+            # What is the global policy now is so wherever the config is read.
+            for policy in policies.values():
+                for name in ("name", "source_name"):
+                    if policy["config"].get(name) == self.default_policy.name:
+                        policy["config"][name] = None
         return {
             "default_policy": None if self._default is None else serialize(self._default),
-            "policy_map": {key: serialize(policy) for key, policy in self._policies.items()},
+            "policy_map": policies,
         }
 
     def __eq__(self, other):
@@ -408,15 +415,15 @@ for _policy in (
 
 
 def _by_name(name):
-    kind = re.split(r"/|_from_", name)[0]
-    if kind not in QUANTIZATION_MODES:
+    if not name.startswith(QUANTIZATION_MODES):
         return DTypePolicy(name)
     mode, _, source = name.partition("_from_")
-    if not source or "_from_" in source:
+    kind = mode.partition("/")[0]
+    if not source or "_from_" in source or kind not in QUANTIZATION_MODES:
         raise ValueError(
             "Cannot convert `policy` into a valid pair (`mode`, `source_name`) to instantiate "
             f"`QuantizedDTypePolicy`. Received: policy={name}. Expected a name such as "
-            f"'{kind}_from_float32'."
+            "'int8_from_float32'."
         )
     cls = {
         "float8": QuantizedFloat8DTypePolicy,

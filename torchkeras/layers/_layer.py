@@ -22,9 +22,10 @@ from torchkeras._variable import Variable
 from torchkeras.graph import _infer, _operation
 from torchkeras.graph._operation import Operation
 from torchkeras.graph._tensor import KerasTensor
-from torchkeras.layers import _call, _remat, _stateless, _tracking
+from torchkeras.layers import _call, _remat, _tracking
 from torchkeras.layers._policy import Policied
 from torchkeras.layers._saved import Saved
+from torchkeras.layers._stateless import Stateless
 from torchkeras.metrics import Metric
 
 _Tensor = torch.Tensor
@@ -32,7 +33,7 @@ _context = _call.context
 _OF_COMPILE = ("_loss_tracker", "_compile_metrics", "_compile_loss")
 
 
-class Layer(Saved, Policied, Operation, nn.Module):
+class Layer(Saved, Stateless, Policied, Operation, nn.Module):
     """A computation with weights: a Keras layer that is an `nn.Module`.
 
     A subclass stores its arguments in ``__init__``, makes its weights in ``build`` with
@@ -200,16 +201,23 @@ class Layer(Saved, Policied, Operation, nn.Module):
             >>> torchkeras.layers.Layer().add_weight((2,), "ones", name="scale").path
             'layer/scale'
         """
+        names = ("shape", "initializer", "dtype")
+        if len(args) > len(names):
+            raise TypeError(
+                f"add_weight() takes at most 3 positional arguments but {len(args)} were given."
+            )
         if args and isinstance(args[0], str):
             raise ValueError(
                 f"`name` must be passed as a keyword argument. Received: add_weight({args[0]!r}, "
                 f"...). Use: add_weight(shape=..., name={args[0]!r})."
             )
-        given = dict(zip(("shape", "initializer", "dtype", "trainable"), args))
+        given = dict(zip(names, args))
+        for key, value in (("shape", shape), ("initializer", initializer), ("dtype", dtype)):
+            if key in given and value is not None:
+                raise ValueError(f"`{key}` was passed both positionally and as a keyword argument.")
         shape = given.get("shape", shape)
         initializer = given.get("initializer", initializer)
         dtype = given.get("dtype", dtype)
-        trainable = given.get("trainable", trainable)
         dtype = _dtypes.standardize_dtype(dtype or self.variable_dtype)
         if initializer is None:
             initializer = "glorot_uniform" if _dtypes.is_float(dtype) else "zeros"
@@ -317,7 +325,13 @@ class Layer(Saved, Policied, Operation, nn.Module):
     @property
     def torch_params(self):
         """All variables by path: the name Keras gives them on torch."""
-        return {v.path: v for v in self.variables}
+        found = {}
+        for variable in self.variables:
+            key, i = variable.path, 1
+            while key in found:  # copies of a layer may share a path
+                key, i = f"{variable.path}_{i}", i + 1
+            found[key] = variable
+        return found
 
     @property
     def trainable_weights(self):
@@ -515,45 +529,6 @@ class Layer(Saved, Policied, Operation, nn.Module):
         """
         return _remat.rematerialized(self, layer_call)
 
-    def stateless_call(
-        self,
-        trainable_variables,
-        non_trainable_variables,
-        *args,
-        return_losses=False,
-        **kwargs,
-    ):
-        """Calls the layer as a function of its variables' values, which leaves it as it is.
-
-        Gradients go to the values: `torch.func.grad`, `torch.func.vmap` and ``backward`` take
-        them from there.
-
-        Args:
-            trainable_variables: Values for `trainable_variables`.
-            non_trainable_variables: Values for `non_trainable_variables`; random layers have
-                the state of their seeds there.
-            *args: Arguments of the call.
-            return_losses: Whether the terms of the loss are returned, too.
-            **kwargs: Keyword arguments of the call.
-
-        Returns:
-            The outputs, and the values that the non-trainable variables have after the call;
-            with ``return_losses`` the list of terms, too.
-
-        Raises:
-            ValueError: if the layer is not built, or values and variables do not fit.
-
-        Example:
-            >>> layer = torchkeras.layers.Dense(1, use_bias=False)
-            >>> layer.build((None, 2))
-            >>> loss = lambda kernel: layer.stateless_call([kernel], [], torch.ones(3, 2))[0].sum()
-            >>> torch.func.grad(loss)(torch.zeros(2, 1)).flatten()
-            tensor([3., 3.])
-        """
-        return _stateless.stateless_call(
-            self, trainable_variables, non_trainable_variables, args, kwargs, return_losses
-        )
-
     def call(self, *args, **kwargs):
         """Computes the outputs from tensors."""
         raise NotImplementedError(
@@ -695,8 +670,23 @@ class Layer(Saved, Policied, Operation, nn.Module):
 
     @classmethod
     def from_config(cls, config):
-        """A layer from the dict that `get_config` returned."""
-        return cls(**config)
+        """A layer from the dict that `get_config` returned.
+
+        Raises:
+            TypeError: if the constructor refuses it.
+        """
+        dtype = config.get("dtype")
+        if isinstance(dtype, dict):  # a constructor gets what its caller would have written
+            policy = dtype_policies.deserialize(dtype)
+            plain = type(policy) is dtype_policies.DTypePolicy
+            config = {**config, "dtype": policy.name if plain else policy}
+        try:
+            return cls(**config)
+        except Exception as error:
+            raise TypeError(
+                f"Error when deserializing class '{cls.__name__}' using config={config}.\n\n"
+                f"Exception encountered: {error}"
+            ) from error
 
     # --- tracking ----------------------------------------------------------------
 
@@ -865,6 +855,8 @@ def _wrap_build(build):
         try:
             with scope:
                 self.__dict__["path"] = _state.scope_path()
+                if self._own_policy is not self._dtype_policy:  # a map knows layers by their path
+                    self.dtype_policy = self._dtype_policy
                 build(self, *args, **kwargs)
         finally:
             self.__dict__["_building"] = False

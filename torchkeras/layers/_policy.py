@@ -28,6 +28,14 @@ class Policied(nn.Module):
     @dtype_policy.setter
     def dtype_policy(self, value):
         given = policy = dtype_policies.get(value)
+        policies = self.__dict__.get("_dtype_policy")
+        if isinstance(policies, dtype_policies.DTypePolicyMap) and not isinstance(
+            policy, dtype_policies.DTypePolicyMap
+        ):  # the map stays, and says it of this layer
+            if self.path in policies:
+                del policies[self.path]
+            policies[self.path] = policy
+            given = policies
         if isinstance(policy, dtype_policies.DTypePolicyMap):
             policy = policy[self.path]
         mode = policy.quantization_mode

@@ -1,5 +1,7 @@
 """What is quantized how: quantizers with their settings, and the two of a layer."""
 
+from typing import Any
+
 from torchkeras import _configurable
 from torchkeras._checks import is_positive_int
 from torchkeras._registry import Registry
@@ -42,7 +44,8 @@ class AbsMaxQuantizer(Quantizer):
         output_dtype: Element type of the integers.
 
     Raises:
-        ValueError: on a call without an axis, if the quantizer has none either.
+        ValueError: for a range that ``"int8"`` cannot hold; on a call without an axis, if the
+            quantizer has none either.
 
     Example:
         >>> quantizer = torchkeras.quantizers.AbsMaxQuantizer(axis=-1)
@@ -52,7 +55,13 @@ class AbsMaxQuantizer(Quantizer):
 
     def __init__(self, axis=None, value_range=(-127, 127), epsilon=1e-7, output_dtype="int8"):
         super().__init__(output_dtype)
-        self.axis = axis if axis is None or isinstance(axis, (tuple, list)) else (axis,)
+        if output_dtype == "int8" and (value_range[0] < -128 or value_range[1] > 127):
+            raise ValueError(
+                f"Quantizer with output_dtype='{output_dtype}' requires value_range to be within "
+                f"the interval [-128, 127]. Received: value_range={value_range}"
+            )
+        several = isinstance(axis, (tuple, list))
+        self.axis = axis if axis is None else tuple(axis) if several else (axis,)
         self.value_range = value_range
         self.epsilon = epsilon
 
@@ -89,18 +98,18 @@ class QuantizationConfig(_configurable.Configurable):
         'int8'
     """
 
-    _output_dtype: str | None = None
+    # Of the weight's integers, where there is no choice.
+    _value_range: Any = None
 
     def __init__(self, weight_quantizer=None, activation_quantizer=None):
-        for name, quantizer in (
-            ("weight_quantizer", weight_quantizer),
-            ("activation_quantizer", activation_quantizer),
-        ):
-            dtype = getattr(quantizer, "output_dtype", self._output_dtype)
-            if quantizer is not None and self._output_dtype and dtype != self._output_dtype:
+        # What the inputs are rounded to does not matter: it is undone at once.
+        for name, wanted in (("value_range", self._value_range), ("output_dtype", "int8")):
+            found = getattr(weight_quantizer, name, None)
+            found = tuple(found) if isinstance(found, list) else found
+            if wanted is not None and found not in (None, wanted):
                 raise ValueError(
-                    f"{type(self).__name__} requires a {name} with "
-                    f"output_dtype='{self._output_dtype}'. Received: output_dtype={dtype}"
+                    f"{type(self).__name__} requires a weight_quantizer with {name}={wanted!r}. "
+                    f"Received: {name}={found}"
                 )
         self.weight_quantizer = weight_quantizer
         self.activation_quantizer = activation_quantizer
@@ -147,12 +156,10 @@ class Int8QuantizationConfig(QuantizationConfig):
         'int8'
     """
 
-    _output_dtype = "int8"
-
     def __init__(self, weight_quantizer=None, activation_quantizer="default"):
         if activation_quantizer == "default":
             activation_quantizer = AbsMaxQuantizer()
-        super().__init__(weight_quantizer, get(activation_quantizer))
+        super().__init__(get(weight_quantizer), get(activation_quantizer))
 
     @property
     def mode(self):
@@ -178,7 +185,8 @@ class Int4QuantizationConfig(QuantizationConfig):
         64
     """
 
-    _output_dtype = "int8"
+    # What two integers in a byte hold.
+    _value_range = (-8, 7)
 
     def __init__(self, weight_quantizer=None, activation_quantizer="default", block_size=128):
         if block_size is not None and block_size != -1 and block_size < 1:
@@ -188,7 +196,7 @@ class Int4QuantizationConfig(QuantizationConfig):
             )
         if activation_quantizer == "default":
             activation_quantizer = None
-        super().__init__(weight_quantizer, get(activation_quantizer))
+        super().__init__(get(weight_quantizer), get(activation_quantizer))
         blocks = block_size is not None and block_size > 0
         if blocks and (self.weight_quantizer or self.activation_quantizer):
             raise ValueError(

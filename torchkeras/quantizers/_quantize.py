@@ -200,7 +200,9 @@ def fake_quant_with_min_max_vars(
     """
     if not isinstance(num_bits, int) or not 2 <= num_bits <= 16:
         raise ValueError(f"`num_bits` must be from 2 to 16. Received: num_bits={num_bits}")
-    x = floating(inputs)
+    given = floating(inputs)
+    # Half precision has too few digits for the sums below.
+    x = given.to(torch.float32) if given.dtype.itemsize < 4 else given
     low, high = (as_tensor(v, device=x.device).to(x.dtype) for v in (min_vals, max_vals))
     if axis is not None:
         shape = [1] * x.ndim
@@ -217,7 +219,7 @@ def fake_quant_with_min_max_vars(
     within = (x >= first) & (x <= last)
     # The value is the rounded one, the gradient that of this sum.
     passing = torch.where(within, x, torch.where(x < first, low, high))
-    return rounded.detach() + (passing - passing.detach())
+    return (rounded.detach() + (passing - passing.detach())).to(given.dtype)
 
 
 def compute_float8_scale(amax, scale, dtype_max, margin=0):
