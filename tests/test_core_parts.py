@@ -140,7 +140,7 @@ class TestConfig:
             )
             assert layer.kernel.dtype is torch.float32
         finally:
-            config.set_dtype_policy(None)
+            config.set_dtype_policy("float32")
         assert layers.Dense(2).compute_dtype == "float32"
 
     def test_errors(self):

@@ -13,9 +13,9 @@ PACKAGE = pathlib.Path(torchkeras.__file__).parent
 # Each may import only what stands before it.
 ORDER = """
 config tree _dtypes _shapes _device _state _checks saving _configurable _registry
-_variable random activations initializers regularizers constraints dtype_policies mixed_precision
-graph ops quantizers losses metrics optimizers layers callbacks utils training models wrappers
-visualization backend dropin __main__
+_variable _stateless random activations initializers regularizers constraints dtype_policies
+mixed_precision graph ops quantizers losses metrics optimizers layers callbacks utils training
+models wrappers visualization backend dropin __main__
 """.split()
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -94,6 +94,8 @@ def shared(these, those):
 
 WHOLE = {  # and what is ours alone in them
     "callbacks": {"LearningRateFinder", "Profiler"},
+    "dtype_policies": set(),
+    "quantizers": set(),
     "tree": set(),
     "visualization": set(),
     "wrappers": set(),
@@ -156,6 +158,18 @@ def test_arguments_of_layer(name):
     ours, theirs = getattr(torchkeras.layers, name), getattr(keras.layers, name)
     assert positional(ours) == positional(theirs)
     assert by_name(ours, wiring(name)) == by_name(theirs, wiring(name))
+
+
+@pytest.mark.parametrize("name", ["RematScope", "StatelessScope", "remat"])
+def test_scopes(name):
+    mine, theirs = getattr(torchkeras, name), getattr(keras, name)
+    assert positional(mine) == positional(theirs)
+    methods = [n for n in dir(theirs) if not n.startswith("_") and inspect.isclass(theirs)]
+    for method in methods:
+        assert positional(getattr(mine, method)) == positional(getattr(theirs, method))
+    for method in ("stateless_call", "rematerialized_call"):
+        a, b = getattr(torchkeras.Layer, method), getattr(keras.Layer, method)
+        assert positional(a) == positional(b) and by_name(a) == by_name(b)
 
 
 @pytest.mark.parametrize("name", sorted(FOREIGN & set(LAYERS)))

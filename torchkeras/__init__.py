@@ -22,6 +22,7 @@ from torchkeras import visualization, wrappers
 
 # isort: on
 from torchkeras._device import device
+from torchkeras._stateless import StatelessScope
 from torchkeras._variable import Variable, name_scope
 from torchkeras.constraints import Constraint
 from torchkeras.dtype_policies import DTypePolicy, FloatDTypePolicy
@@ -30,6 +31,7 @@ from torchkeras.graph._operation import Operation
 from torchkeras.graph._tensor import KerasTensor
 from torchkeras.initializers import Initializer
 from torchkeras.layers import Input, InputSpec, Layer
+from torchkeras.layers._remat import RematScope, remat
 from torchkeras.losses import Loss
 from torchkeras.metrics import Metric
 from torchkeras.models import Model, Sequential
@@ -56,7 +58,9 @@ __all__ = [
     "Optimizer",
     "Quantizer",
     "Regularizer",
+    "RematScope",
     "Sequential",
+    "StatelessScope",
     "Variable",
     "activations",
     "backend",
@@ -77,6 +81,7 @@ __all__ = [
     "quantizers",
     "random",
     "regularizers",
+    "remat",
     "saving",
     "tree",
     "utils",

@@ -19,7 +19,8 @@ class Configurable:
 
     def __new__(cls, *args, **kwargs):
         self = super().__new__(cls)
-        object.__setattr__(self, "_init_args", (args, kwargs))
+        if not cls.__module__.startswith("torchkeras."):  # the library's own keep all by name
+            object.__setattr__(self, "_init_args", (args, kwargs))
         return self
 
     def get_config(self):

@@ -12,6 +12,8 @@ _scopes = threading.local()
 version = 0
 # Whether `set_random_seed` was called, so that this run is to give the numbers of the last one.
 seeded = False
+# The open scopes that keep what is done to variables from lasting; see `StatelessScope`.
+stateless = []
 
 
 def touch():

@@ -147,6 +147,8 @@ class Variable(nn.Parameter):
                 f"variable.shape={tuple(self.shape)}, Received: value.shape={tuple(value.shape)}. "
                 f"Target variable: {self.path}"
             )
+        if _state.stateless:
+            _state.stateless[-1].touch(self)
         with torch.no_grad():
             self.copy_(value)
         return self
@@ -155,6 +157,8 @@ class Variable(nn.Parameter):
         """Adds in place and returns the variable."""
         if _state.values_are_kept():
             return self
+        if _state.stateless:
+            _state.stateless[-1].touch(self)
         with torch.no_grad():
             self.add_(_dtypes.to_tensor(value, self.dtype, self.device))
         return self
@@ -163,6 +167,8 @@ class Variable(nn.Parameter):
         """Subtracts in place and returns the variable."""
         if _state.values_are_kept():
             return self
+        if _state.stateless:
+            _state.stateless[-1].touch(self)
         with torch.no_grad():
             self.sub_(_dtypes.to_tensor(value, self.dtype, self.device))
         return self

@@ -120,11 +120,20 @@ def set_dtype_policy(policy):
     """Sets the default dtype policy of new layers.
 
     Args:
-        policy: A ``DTypePolicy`` or a name such as ``"mixed_bfloat16"``; ``None`` goes
-            back to ``floatx()``.
+        policy: A ``DTypePolicy`` or a name such as ``"mixed_bfloat16"``.
+
+    Raises:
+        ValueError: for anything else.
     """
     global _dtype_policy
-    _dtype_policy = None if policy is None else _make_policy(policy)
+    # A policy is known by its mode: its class stands after this module.
+    if not isinstance(policy, (str, dict)) and not hasattr(policy, "quantization_mode"):
+        raise ValueError(
+            "Invalid `policy` argument. Expected the string name of a policy (such as "
+            f"'mixed_float16') or a `DTypePolicy` instance. Received: policy={policy} "
+            f"(of type {type(policy)})"
+        )
+    _dtype_policy = _make_policy(policy)
 
 
 def enable_interactive_logging():

@@ -6,6 +6,7 @@ import re
 from torchkeras import _configurable, _dtypes, config
 from torchkeras._registry import Registry
 from torchkeras.saving import _objects
+from torchkeras.saving._registration import CustomObjectScope
 
 __all__ = [
     "AWQDTypePolicy",
@@ -126,12 +127,16 @@ class QuantizedDTypePolicy(DTypePolicy):
                 f"Quantization mode='{mode}' doesn't work well with compute_dtype='float16'. "
                 "Use 'bfloat16' or 'float32'."
             )
-        self.name, self.mode, self.source_name = name, mode, source_name
+        self.name, self.mode, self.source_name = name, kind, source_name
 
     @property
     def quantization_mode(self):
         """What is quantized how: the mode without its numbers."""
-        return self.mode.partition("/")[0]
+        return self.mode
+
+    def _config_value(self, name):
+        # The mode with its numbers.
+        return self.name.partition("_from_")[0] if name == "mode" else super()._config_value(name)
 
 
 class QuantizedFloat8DTypePolicy(QuantizedDTypePolicy):
@@ -371,10 +376,28 @@ class DTypePolicyMap(DTypePolicy, collections.abc.MutableMapping):
 
     def get_config(self):
         """Dict of the constructor arguments, the policies serialized."""
+        policies = {key: serialize(policy) for key, policy in self._policies.items()}
+        if self._default is None:
+            # What is the global policy now is so wherever the config is read.
+            for policy in policies.values():
+                for name in ("name", "source_name"):
+                    if policy["config"].get(name) == self.default_policy.name:
+                        policy["config"][name] = None
         return {
             "default_policy": None if self._default is None else serialize(self._default),
-            "policy_map": {key: serialize(policy) for key, policy in self._policies.items()},
+            "policy_map": policies,
         }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """A map from the dict that `get_config` returned.
+
+        Args:
+            config: The dict.
+            custom_objects: Dict from name to the user's policies.
+        """
+        with CustomObjectScope(custom_objects or {}):
+            return super().from_config(config)
 
     def __eq__(self, other):
         if not isinstance(other, DTypePolicyMap):
@@ -404,15 +427,15 @@ for _policy in (
 
 
 def _by_name(name):
-    kind = re.split(r"/|_from_", name)[0]
-    if kind not in QUANTIZATION_MODES:
+    if not name.startswith(QUANTIZATION_MODES):
         return DTypePolicy(name)
     mode, _, source = name.partition("_from_")
-    if not source or "_from_" in source:
+    kind = mode.partition("/")[0]
+    if not source or "_from_" in source or kind not in QUANTIZATION_MODES:
         raise ValueError(
             "Cannot convert `policy` into a valid pair (`mode`, `source_name`) to instantiate "
             f"`QuantizedDTypePolicy`. Received: policy={name}. Expected a name such as "
-            f"'{kind}_from_float32'."
+            "'int8_from_float32'."
         )
     cls = {
         "float8": QuantizedFloat8DTypePolicy,

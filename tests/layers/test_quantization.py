@@ -222,8 +222,10 @@ def test_by_policy():
     assert layer.weights == []
     with pytest.raises(NotImplementedError, match="quantized_build"):
         torchkeras.layers.BatchNormalization(dtype="int8_from_float32")(torch.ones(2, 3))
+    layer = torchkeras.layers.Dense(4)
+    layer.build((None, 5))
     with pytest.raises(ValueError, match="Implicitly enabling GPTQ"):
-        torchkeras.layers.Dense(4, dtype="gptq/4/128_from_float32")
+        layer.dtype_policy = "gptq/4/128_from_float32"
 
 
 def test_policy_map():
@@ -296,7 +298,7 @@ def test_float8_training_moves_the_scales():
     [
         (lambda d: d.quantize(), ValueError, "either `mode` or `config`"),
         (lambda d: d.quantize("int7"), ValueError, "Invalid quantization mode"),
-        (lambda d: d.quantize("gptq"), ValueError, "calibration data"),
+        (lambda d: d.quantize("gptq"), ValueError, "`GPTQConfig` object"),
         (
             lambda d: d.quantize("int8", config=torchkeras.quantizers.Int4QuantizationConfig()),
             ValueError,

@@ -130,6 +130,8 @@ def call_layer(layer, args, kwargs):
     if mixed is not None:
         layer.__dict__["_cast_to"] = mixed
     call = layer.call if layer._bits is None else layer.quantized_call
+    if layer._remat is not None:
+        call = layer.rematerialized_call(call)
     try:
         if entered_build:
             with layer._name_scope():

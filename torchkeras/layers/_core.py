@@ -1,5 +1,6 @@
 """Dense, Embedding, Masking, Lambda, Identity: the layers that most models begin with."""
 
+import string
 from typing import Any
 
 import torch
@@ -128,6 +129,10 @@ class Dense(Quantizable, Layer):
     def _quantized_axes(self, shape):
         return Axes((0,), shape[1:])
 
+    def _calibration_letters(self, rank):
+        batch = string.ascii_uppercase[: rank - 1]
+        return batch + "f", "fu", batch + "u"
+
     def _multiply(self, x, kernel):
         return x @ kernel
 
@@ -155,6 +160,8 @@ Dense._quantizable_class = Dense
 
 class Embedding(Quantizable, Layer):
     """Looks integers up in a table of vectors.
+
+    A negative integer counts from the end of the table.
 
     Args:
         input_dim: Number of rows of the table: the largest integer + 1.
@@ -250,13 +257,22 @@ class Embedding(Quantizable, Layer):
     def call(self, inputs):
         if inputs.dtype not in (torch.int32, torch.int64):
             inputs = inputs.long()
+        if inputs.device.type != "cpu":
+            return self._look_up(self._from_the_end(inputs))
         try:
             return self._look_up(inputs)
         except IndexError as error:
+            inputs = self._from_the_end(inputs)
+            if int(inputs.min()) >= 0 and int(inputs.max()) < self.input_dim:
+                return self._look_up(inputs)
             raise ValueError(
                 f"Layer '{self.name}' has {self.input_dim} rows (`input_dim`), but an input is "
                 f"outside 0..{self.input_dim - 1}. Raise `input_dim` or check the data."
             ) from error
+
+    def _from_the_end(self, inputs):
+        # -1 is the last row, as Keras has it. The kernel of a device would abort.
+        return torch.where(inputs < 0, inputs + self.input_dim, inputs)
 
     def _quantized_axes(self, shape):
         return Axes((1,), shape[:1], by_row=True)

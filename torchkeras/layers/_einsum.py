@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from torchkeras import activations, constraints, initializers, regularizers
+from torchkeras._checks import is_positive_int
 from torchkeras.layers._input_spec import InputSpec
 from torchkeras.layers._layer import Layer
 from torchkeras.layers._lora import adapted, stored
@@ -40,7 +41,8 @@ class EinsumDense(Quantizable, Layer):
         lora_rank: Rank of an adapter that is trained in place of the kernel (see
             `enable_lora`); default none.
         lora_alpha: The adapter counts ``lora_alpha / lora_rank`` times; default once.
-        gptq_unpacked_column_size: Must be ``None``: GPTQ is not there yet.
+        gptq_unpacked_column_size: Columns of the matrix that GPTQ keeps the kernel as, as
+            configs of quantized layers have it; default what the kernel's shape says.
         quantization_config: How `quantize` does it; default the mode's own way.
 
     Weights:
@@ -86,9 +88,9 @@ class EinsumDense(Quantizable, Layer):
         super().__init__(**kwargs)
         self._check_quantization(quantization_config)
         self._check_lora(lora_rank, lora_alpha)
-        if gptq_unpacked_column_size is not None:
+        if gptq_unpacked_column_size is not None and not is_positive_int(gptq_unpacked_column_size):
             raise ValueError(
-                "`gptq_unpacked_column_size` is not there yet. Expected None. "
+                "`gptq_unpacked_column_size` must be a positive integer or None. "
                 f"Received: gptq_unpacked_column_size={gptq_unpacked_column_size}"
             )
         self.equation = equation
@@ -193,6 +195,22 @@ class EinsumDense(Quantizable, Layer):
         scale = tuple(shape[kernel.index(axis)] if axis in kernel else 1 for axis in kept)
         columns = [axis for axis in kernel if axis in kept]
         return Axes(reduced, scale, tuple(columns.index(axis) for axis in kept if axis in kernel))
+
+    _zero_name = "zero_point"
+
+    def _add_few_bits(self, shape, mode, config):
+        columns = self._rows_and_columns(shape)[2]
+        if mode == "gptq" and self.gptq_unpacked_column_size not in (None, columns):
+            raise ValueError(
+                f"`gptq_unpacked_column_size` must be {columns} for a kernel of shape {shape}. "
+                f"Received: gptq_unpacked_column_size={self.gptq_unpacked_column_size}"
+            )
+        super()._add_few_bits(shape, mode, config)
+        if mode == "gptq":
+            self.gptq_unpacked_column_size = columns
+
+    def _calibration_letters(self, rank):
+        return self._letters
 
     def _input_axes(self):
         given, kernel, kept = self._letters

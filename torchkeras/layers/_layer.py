@@ -22,9 +22,10 @@ from torchkeras._variable import Variable
 from torchkeras.graph import _infer, _operation
 from torchkeras.graph._operation import Operation
 from torchkeras.graph._tensor import KerasTensor
-from torchkeras.layers import _call, _tracking
+from torchkeras.layers import _call, _remat, _tracking
 from torchkeras.layers._policy import Policied
 from torchkeras.layers._saved import Saved
+from torchkeras.layers._stateless import Stateless
 from torchkeras.metrics import Metric
 
 _Tensor = torch.Tensor
@@ -32,7 +33,7 @@ _context = _call.context
 _OF_COMPILE = ("_loss_tracker", "_compile_metrics", "_compile_loss")
 
 
-class Layer(Saved, Policied, Operation, nn.Module):
+class Layer(Saved, Stateless, Policied, Operation, nn.Module):
     """A computation with weights: a Keras layer that is an `nn.Module`.
 
     A subclass stores its arguments in ``__init__``, makes its weights in ``build`` with
@@ -88,6 +89,8 @@ class Layer(Saved, Policied, Operation, nn.Module):
     _trainable = True
     # The mode that the weights are quantized in.
     _bits: Any = None
+    # How the scope that it was made in wants it to be computed again; see `RematScope`.
+    _remat: Any = None
     _building = False
     _input_spec: Any = None
     _activity_regularizer: Any = None
@@ -152,6 +155,9 @@ class Layer(Saved, Policied, Operation, nn.Module):
             built=False,
             _activity_regularizer=regularizers.get(activity_regularizer),
         )
+        remat = _remat.current(self.name)
+        if remat is not None:
+            self._set_plain(_remat=remat, _never_fast=True)
         self.dtype_policy = dtype_policies.get(dtype)
         if not trainable:
             self.trainable = False  # weights and layers set before this call
@@ -195,16 +201,23 @@ class Layer(Saved, Policied, Operation, nn.Module):
             >>> torchkeras.layers.Layer().add_weight((2,), "ones", name="scale").path
             'layer/scale'
         """
+        names = ("shape", "initializer", "dtype")
+        if len(args) > len(names):
+            raise TypeError(
+                f"add_weight() takes at most 3 positional arguments but {len(args)} were given."
+            )
         if args and isinstance(args[0], str):
             raise ValueError(
                 f"`name` must be passed as a keyword argument. Received: add_weight({args[0]!r}, "
                 f"...). Use: add_weight(shape=..., name={args[0]!r})."
             )
-        given = dict(zip(("shape", "initializer", "dtype", "trainable"), args))
+        given = dict(zip(names, args))
+        for key, value in (("shape", shape), ("initializer", initializer), ("dtype", dtype)):
+            if key in given and value is not None:
+                raise ValueError(f"`{key}` was passed both positionally and as a keyword argument.")
         shape = given.get("shape", shape)
         initializer = given.get("initializer", initializer)
         dtype = given.get("dtype", dtype)
-        trainable = given.get("trainable", trainable)
         dtype = _dtypes.standardize_dtype(dtype or self.variable_dtype)
         if initializer is None:
             initializer = "glorot_uniform" if _dtypes.is_float(dtype) else "zeros"
@@ -312,7 +325,13 @@ class Layer(Saved, Policied, Operation, nn.Module):
     @property
     def torch_params(self):
         """All variables by path: the name Keras gives them on torch."""
-        return {v.path: v for v in self.variables}
+        found = {}
+        for variable in self.variables:
+            key, i = variable.path, 1
+            while key in found:  # copies of a layer may share a path
+                key, i = f"{variable.path}_{i}", i + 1
+            found[key] = variable
+        return found
 
     @property
     def trainable_weights(self):
@@ -431,6 +450,10 @@ class Layer(Saved, Policied, Operation, nn.Module):
         Args:
             loss: A scalar tensor, or a list of them.
         """
+        if _state.stateless and _state.stateless[-1].collect_losses:
+            for value in tree.flatten(loss):
+                _state.stateless[-1].add_loss(value)
+            return
         # In a compiled step, which is not to be made again for each stamp, who collects the
         # terms also takes them away.
         if not torch.compiler.is_compiling():
@@ -449,11 +472,14 @@ class Layer(Saved, Policied, Operation, nn.Module):
     @property
     def losses(self):
         """The terms that layers added during the last call, and the weights' regularizers'."""
+        return self._call_losses() + self._weight_losses()
+
+    def _call_losses(self):
         found = []
         for layer in self._flatten_layers():
             if layer.__dict__.get("_loss_stamp", -1) >= self._stamp:
                 found += layer._losses
-        return found + self._weight_losses()
+        return found
 
     def _weight_losses(self):
         return [v.regularizer(v) for v in self._regularized()]
@@ -500,6 +526,16 @@ class Layer(Saved, Policied, Operation, nn.Module):
                     _call.raise_clearer(self, (args, kwargs), error)
                     raise
         return _call.call_layer(self, args, kwargs)
+
+    def rematerialized_call(self, layer_call, *args, **kwargs):
+        """A method of this layer as the `RematScope` it was made in has it computed.
+
+        Args:
+            layer_call: The method, such as ``layer.call``.
+            *args: Not used.
+            **kwargs: Not used.
+        """
+        return _remat.rematerialized(self, layer_call)
 
     def call(self, *args, **kwargs):
         """Computes the outputs from tensors."""
@@ -642,8 +678,23 @@ class Layer(Saved, Policied, Operation, nn.Module):
 
     @classmethod
     def from_config(cls, config):
-        """A layer from the dict that `get_config` returned."""
-        return cls(**config)
+        """A layer from the dict that `get_config` returned.
+
+        Raises:
+            TypeError: if the constructor refuses it.
+        """
+        dtype = config.get("dtype")
+        if isinstance(dtype, dict):  # a constructor gets what its caller would have written
+            policy = dtype_policies.deserialize(dtype)
+            plain = type(policy) is dtype_policies.DTypePolicy
+            config = {**config, "dtype": policy.name if plain else policy}
+        try:
+            return cls(**config)
+        except Exception as error:
+            raise TypeError(
+                f"Error when deserializing class '{cls.__name__}' using config={config}.\n\n"
+                f"Exception encountered: {error}"
+            ) from error
 
     # --- tracking ----------------------------------------------------------------
 
@@ -813,6 +864,8 @@ def _wrap_build(build):
         try:
             with scope:
                 self.__dict__["path"] = _state.scope_path()
+                if self._own_policy is not self._dtype_policy:  # a map knows layers by their path
+                    self.dtype_policy = self._dtype_policy
                 build(self, *args, **kwargs)
         finally:
             self.__dict__["_building"] = False

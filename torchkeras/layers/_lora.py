@@ -122,7 +122,10 @@ class LoRA(Saved):
         Raises:
             ValueError: if the layer is not built, its weight is constrained, or it has an
                 adapter already.
+            NotImplementedError: if GPTQ or AWQ quantized the layer.
         """
+        if self._bits in ("gptq", "awq"):
+            raise NotImplementedError(no_lora(self._bits))
         name = self._adapted
         if getattr(self, self._adapted_constraint) is not None:
             kind = "kernel" if name == "kernel" else "embedding"
@@ -155,6 +158,11 @@ class LoRA(Saved):
         self.lora_enabled = True
         self.lora_rank = rank
         self.lora_alpha = rank if lora_alpha is None else lora_alpha
+
+
+def no_lora(mode):
+    """Why there is no adapter beside integers that calibration data chose."""
+    return f"lora is not currently supported with {mode.upper()} quantization."
 
 
 LoRA.load_own_variables._by_number = True

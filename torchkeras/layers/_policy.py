@@ -28,13 +28,22 @@ class Policied(nn.Module):
     @dtype_policy.setter
     def dtype_policy(self, value):
         given = policy = dtype_policies.get(value)
+        policies = self.__dict__.get("_dtype_policy")
+        if isinstance(policies, dtype_policies.DTypePolicyMap) and not isinstance(
+            policy, dtype_policies.DTypePolicyMap
+        ):  # the map stays, and says it of this layer
+            if self.path in policies:
+                del policies[self.path]
+            policies[self.path] = policy
+            given = policies
         if isinstance(policy, dtype_policies.DTypePolicyMap):
             policy = policy[self.path]
         mode = policy.quantization_mode
-        if mode in ("gptq", "awq"):
+        if mode in ("gptq", "awq") and self.built and self._bits is None:
             raise ValueError(
                 f"Implicitly enabling {mode.upper()} quantization by setting `dtype_policy` to "
-                f"'{policy.name}' is not supported: it needs calibration data."
+                f"'{policy.name}' is not supported: it needs calibration data. Use "
+                f"`.quantize('{mode}', config=...)` on the layer or the model instead."
             )
         compute = _dtypes.TORCH.get(policy.compute_dtype)
         floating = compute is not None and compute.is_floating_point
@@ -91,8 +100,8 @@ class Policied(nn.Module):
         """Computes in ``dtype`` from now on: what ``.half()`` and ``.to(dtype)`` mean."""
         name = _dtypes.standardize_dtype(dtype)
         for layer in self._flatten_layers():
-            mode = getattr(layer._own_policy, "mode", None)  # quantized layers stay so
-            layer.dtype_policy = name if mode is None else f"{mode}_from_{name}"
+            mode, found, _ = layer._own_policy.name.partition("_from_")
+            layer.dtype_policy = f"{mode}_from_{name}" if found else name  # quantized ones stay so
         return self
 
     def half(self):

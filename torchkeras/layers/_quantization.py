@@ -1,16 +1,19 @@
-"""Layers whose main weight is kept in few bits: int8, int4 in blocks, or float8 products."""
+"""Layers whose main weight is kept in few bits: int8, int4, float8, or as GPTQ and AWQ find."""
 
 from typing import Any, NamedTuple
 
 import torch
 
 from torchkeras import dtype_policies, quantizers
-from torchkeras.layers._lora import LoRA
+from torchkeras.layers._calibration import MODES, Calibrated
+from torchkeras.layers._lora import no_lora
 
 _CONFIGS = {
     "int8": quantizers.Int8QuantizationConfig,
     "int4": quantizers.Int4QuantizationConfig,
     "float8": quantizers.Float8QuantizationConfig,
+    "gptq": quantizers.GPTQConfig,
+    "awq": quantizers.AWQConfig,
 }
 _E4M3, _E5M2 = "float8_e4m3fn", "float8_e5m2"
 
@@ -35,7 +38,7 @@ def _blocks(config):
     return None if size in (None, -1) else size
 
 
-class Quantizable(LoRA):
+class Quantizable(Calibrated):
     """Mixin of the layers that can be quantized.
 
     A quantized layer computes with what the integers stand for, in its compute type; the
@@ -43,7 +46,7 @@ class Quantizable(LoRA):
     go to the inputs and to low-rank adapters as if nothing were rounded.
     """
 
-    _quantizable: Any = ("int8", "int4", "float8")
+    _quantizable: Any = ("int8", "int4", "float8", "gptq", "awq")
     # The class itself: a subclass may compute something else.
     _quantizable_class: Any
     _bits: Any = None
@@ -65,12 +68,21 @@ class Quantizable(LoRA):
         # The order of Keras' files: the main weight first; adapters are merged into it.
         own = {**self._parameters, **self._buffers}
         main = [self._adapted, "bias"]
+        if self._bits in MODES:
+            own.pop(self._adapted, None)
+            main = ["bias", f"quantized_{self._adapted}"]
         names = [n for n in own if n not in main and not n.startswith("lora_")]
         return [own[n] for n in (*main, *names) if own.get(n) is not None]
 
     def save_own_variables(self: Any, store):
         """Puts the layer's weights into a dict, an adapter merged into the main one."""
         weights = {v.name: v for v in self._saved_variables()}
+        if self._bits in MODES and not self._is_calibrated():
+            raise ValueError(
+                f"Layer '{self.name}' is to be quantized by {self._bits.upper()}, but has not seen "
+                "calibration data: there is nothing to save yet. Quantize the model it is part of: "
+                f"`model.quantize('{self._bits}', config)`."
+            )
         if self.lora_enabled:
             name = self._adapted
             merged = self._merged(name).detach()
@@ -81,6 +93,12 @@ class Quantizable(LoRA):
                 weights |= self._quantized(name, merged, self._bits, config)
         for i, value in enumerate(weights.values()):
             store[str(i)] = value
+
+    def load_own_variables(self: Any, store):
+        """Sets the layer's weights from a dict; GPTQ's and AWQ's take the place of floats."""
+        super().load_own_variables(store)
+        if self._bits in MODES:
+            self._let_floats_go()
 
     # --- what a layer says of its weight -----------------------------------------
 
@@ -98,13 +116,16 @@ class Quantizable(LoRA):
         """Keeps the main weight in few bits from now on.
 
         Args:
-            mode: ``"int8"``, ``"int4"`` or ``"float8"``; default that of ``config``.
+            mode: ``"int8"``, ``"int4"``, ``"float8"``, ``"gptq"`` or ``"awq"``; default that of
+                ``config``. With the last two the layer computes with floats until the model it
+                is part of has shown it data: see `Model.quantize`.
             type_check: Whether subclasses are refused, which may compute something else.
             config: A ``QuantizationConfig``; default the mode's own.
 
         Raises:
             NotImplementedError: for a subclass, or a mode that the layer has not.
-            ValueError: if the layer is not built, or is quantized already.
+            ValueError: if the layer is not built, or is quantized already, or has no config
+                where the mode needs one.
         """
         mode, config = resolve(mode, config, self.quantization_config or self._policy_config())
         if type_check and type(self) is not self._quantizable_class:
@@ -116,16 +137,17 @@ class Quantizable(LoRA):
                 f"Cannot quantize a layer that isn't yet built. Layer '{self.name}' (of type "
                 f"'{type(self).__name__}') is not built yet."
             )
-        if self._bits is not None:
-            raise ValueError(
-                f"Layer '{self.name}' is already quantized with "
-                f"dtype_policy='{self.dtype_policy.name}'. Received: mode={mode}"
-            )
+        self._check_unquantized(mode)
         self._check_mode(mode)
+        if mode in MODES and self.lora_enabled:
+            raise NotImplementedError(no_lora(mode))
         weight = self.__dict__["_parameters"][self._adapted].detach()
         with torch.device(weight.device):
             if mode == "float8":
                 self._add_float8()
+            elif mode in MODES:
+                self._add_few_bits(tuple(weight.shape), mode, config)
+                self._main_shape = tuple(weight.shape)
             else:
                 self._replace(self._adapted, weight, mode, config)
                 self._main_shape = tuple(weight.shape)
@@ -133,7 +155,8 @@ class Quantizable(LoRA):
         self.quantization_config = config
         if self.quantization_mode is None:
             block = f"/{_blocks(config) or -1}" if mode == "int4" else ""
-            self.dtype_policy = f"{mode}{block}_from_{self.dtype_policy.name}"
+            name = config.dtype_policy_string() if mode in MODES else f"{mode}{block}"
+            self.dtype_policy = f"{name}_from_{self.dtype_policy.name}"
         self._set_plain(_never_fast=True, _fast_dtype=None)
 
     def quantized_build(self: Any, kernel_shape, mode, config=None):
@@ -141,8 +164,9 @@ class Quantizable(LoRA):
 
         Args:
             kernel_shape: Shape of the main weight.
-            mode: ``"int8"``, ``"int4"`` or ``"float8"``.
-            config: A ``QuantizationConfig``, or ``None``: one scale for each output.
+            mode: ``"int8"``, ``"int4"``, ``"float8"``, ``"gptq"`` or ``"awq"``.
+            config: A ``QuantizationConfig``, or ``None``: one scale for each output, or what the
+                dtype policy says.
 
         Raises:
             NotImplementedError: for a mode that the layer has not.
@@ -150,11 +174,21 @@ class Quantizable(LoRA):
         self._check_mode(mode)
         if mode == "float8":
             self._add_float8()
+        elif mode in MODES:
+            self._main_shape = tuple(kernel_shape)
+            self._add_few_bits(self._main_shape, mode, config or self._own_policy)
         else:
             self._main_shape = tuple(kernel_shape)
             self._add_integers(self._adapted, self._main_shape, mode, config)
         self._bits = mode
         self._set_plain(_never_fast=True)
+
+    def _check_unquantized(self: Any, mode):
+        if self._bits is not None:
+            raise ValueError(
+                f"Layer '{self.name}' is already quantized with "
+                f"dtype_policy='{self.dtype_policy.name}'. Received: mode={mode}"
+            )
 
     def _check_mode(self, mode):
         if mode not in self._quantizable:
@@ -175,7 +209,7 @@ class Quantizable(LoRA):
 
     def _policy_config(self: Any):
         """The configuration that a policy such as ``int4/64`` stands for."""
-        block = getattr(self.dtype_policy, "block_size", None)
+        block = getattr(self._own_policy, "block_size", None)
         return None if block is None else quantizers.Int4QuantizationConfig(block_size=block)
 
     def _add_state(self: Any, name, shape, dtype, initializer="zeros"):
@@ -307,6 +341,8 @@ class Quantizable(LoRA):
 
     def _dequantized(self: Any, name, shape):
         """What the integers of a weight of that shape stand for, in the compute type."""
+        if self._bits in MODES:
+            return self._from_few_bits()
         buffers = self.__dict__["_buffers"]
         axes = self._axes_of(name, shape)
         dtype = self._compute_torch_dtype
@@ -340,6 +376,8 @@ class Quantizable(LoRA):
     def _stored(self: Any, name):
         if name == self._adapted and self._bits in ("int8", "int4"):
             return self._integers(name, self._main_shape)
+        if name == self._adapted and self._is_calibrated():
+            return self._few_bits()
         return super()._stored(name)
 
     def _merged(self: Any, name):
@@ -372,6 +410,8 @@ class Quantizable(LoRA):
             outputs = self._multiply(inputs, weight)
             outputs = _Float8Gradient.apply(outputs, *self._float8_state("outputs_grad"))
             return self._finish(outputs)
+        if self._bits in MODES and not self._is_calibrated():
+            return self.call(inputs)
         weight = self._dequantized(self._adapted, self._main_shape)
         outputs = self._multiply(self._rounded_inputs(inputs), weight)
         if self.lora_enabled:
@@ -429,7 +469,7 @@ class Quantizable(LoRA):
         return found[f"{part}_scale"], found[f"{part}_amax_history"]
 
 
-def resolve(mode, config: Any, own=None):
+def resolve(mode, config: Any, own=None) -> Any:
     """The mode and its configuration, from either.
 
     Raises:
@@ -457,19 +497,23 @@ def resolve(mode, config: Any, own=None):
             "Invalid quantization mode. Expected one of "
             f"{dtype_policies.QUANTIZATION_MODES}. Received: mode={mode}"
         )
-    if mode not in _CONFIGS:
+    if config is None and mode in MODES:
+        article = "an" if mode == "awq" else "a"
         raise ValueError(
-            f"`mode='{mode}'` needs calibration data, which is not there yet. Expected one of "
-            f"{tuple(_CONFIGS)}. Received: mode={mode}"
+            f"For {mode.upper()}, you must pass {article} `{_CONFIGS[mode].__name__}` object in "
+            "the `config` argument."
         )
     if config is None:
         config = _CONFIGS[mode]()
     elif config.mode != mode:
         raise ValueError(
-            f"Contradictory arguments: mode='{mode}' and config.mode='{config.mode}'. "
+            f"Contradictory arguments: mode='{mode}' but config.mode='{config.mode}'. "
             "Pass one of them."
         )
     return mode, config
+
+
+Quantizable.load_own_variables._by_number = True
 
 
 class _Float8(torch.autograd.Function):

@@ -16,7 +16,7 @@ from torchkeras.layers import _call, _quantization
 from torchkeras.layers._input import Input, InputLayer
 from torchkeras.layers._input_spec import InputSpec, check
 from torchkeras.layers._layer import Layer
-from torchkeras.models import _config, _state_tree, _summary
+from torchkeras.models import _calibration, _config, _state_tree, _summary
 from torchkeras.saving import CustomObjectScope, _archive, _objects, _weights
 from torchkeras.training._trainer import Trainer
 
@@ -403,14 +403,18 @@ class Model(Trainer, Layer):
         """Keeps the weights of all layers that can be quantized in few bits from now on.
 
         Args:
-            mode: ``"int8"``, ``"int4"`` or ``"float8"``; default that of ``config``.
-            config: A ``QuantizationConfig``; default the mode's own.
+            mode: ``"int8"``, ``"int4"``, ``"float8"``, ``"gptq"`` or ``"awq"``; default that of
+                ``config``.
+            config: A ``QuantizationConfig``; default the mode's own. The last two modes need a
+                `GPTQConfig` or an `AWQConfig`: its data is run through the model, and the
+                layers of its blocks are quantized one block after the other.
             filters: A regular expression of names of layers, a list of them, or a function of
                 a layer: the layers it leaves out stay as they are.
             **kwargs: ``type_check``, whether subclasses of layers are left as they are.
 
         Raises:
-            ValueError: if the model is not built, or for an unknown mode or ``filters``.
+            ValueError: if the model is not built, or for an unknown mode or ``filters``; for
+                calibration data or a structure of blocks that are missing.
         """
         type_check = kwargs.pop("type_check", True)
         if kwargs:
@@ -424,6 +428,12 @@ class Model(Trainer, Layer):
                 f"'{type(self).__name__}') is not built yet."
             )
         wanted = _filter(filters)
+        if mode in _calibration.MODES:
+            structure = config.quantization_layer_structure
+            if structure is None:
+                structure = self.get_quantization_layer_structure(mode)
+            _calibration.calibrate(mode, config, structure, wanted, type_check)
+            return
         for layer in self._flatten_layers(include_self=False):
             if isinstance(layer, Model) or not wanted(layer):
                 continue
@@ -432,6 +442,21 @@ class Model(Trainer, Layer):
             except NotImplementedError as error:
                 warnings.warn(str(error), stacklevel=2)
         _state.touch()
+
+    def get_quantization_layer_structure(self, mode=None):
+        """The blocks that ``"gptq"`` and ``"awq"`` quantize one after the other.
+
+        A model's author overrides it, to return a dict of lists of layers:
+        ``"pre_block_layers"``, which the data goes through first (an embedding, say), and
+        ``"sequential_blocks"``.
+
+        Args:
+            mode: The mode of quantization.
+
+        Returns:
+            The dict; ``None``, as here, if nobody said.
+        """
+        return None
 
     # --- files ---------------------------------------------------------------------
 

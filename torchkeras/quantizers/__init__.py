@@ -2,7 +2,9 @@
 
 from torchkeras.quantizers._configs import (
     AbsMaxQuantizer,
+    AWQConfig,
     Float8QuantizationConfig,
+    GPTQConfig,
     Int4QuantizationConfig,
     Int8QuantizationConfig,
     QuantizationConfig,
@@ -23,8 +25,10 @@ from torchkeras.quantizers._quantize import (
 )
 
 __all__ = [
+    "AWQConfig",
     "AbsMaxQuantizer",
     "Float8QuantizationConfig",
+    "GPTQConfig",
     "Int4QuantizationConfig",
     "Int8QuantizationConfig",
     "QuantizationConfig",

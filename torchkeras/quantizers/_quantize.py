@@ -151,7 +151,7 @@ def unpack_int4(packed, orig_len, axis=0, dtype="int8"):
 
     Raises:
         ValueError: for another ``dtype``.
-        TypeError: if ``packed`` has another type than ``dtype``.
+        TypeError: if ``packed`` holds no bytes.
 
     Example:
         >>> torchkeras.quantizers.unpack_int4(torch.tensor([45, 1], dtype=torch.int8), 3)
@@ -159,10 +159,9 @@ def unpack_int4(packed, orig_len, axis=0, dtype="int8"):
     """
     to = _four_bits(dtype)
     packed = tensor(packed)
-    if packed.dtype is not to:
-        name = str(packed.dtype).removeprefix("torch.")
-        raise TypeError(f"Expected {dtype} tensor for unpacking, got {name}.")
-    x = packed.movedim(axis, 0)
+    if packed.dtype not in (torch.int8, torch.uint8):
+        raise TypeError(f"Expected int8 or uint8 tensor for unpacking, got {packed.dtype}")
+    x = packed.view(to).movedim(axis, 0)
     # The shift of a signed byte brings its sign down.
     low = (x << 4) >> 4 if to is torch.int8 else x & 15
     both = torch.stack([low, x >> 4], 1).flatten(0, 1)[:orig_len]
@@ -201,7 +200,9 @@ def fake_quant_with_min_max_vars(
     """
     if not isinstance(num_bits, int) or not 2 <= num_bits <= 16:
         raise ValueError(f"`num_bits` must be from 2 to 16. Received: num_bits={num_bits}")
-    x = floating(inputs)
+    given = floating(inputs)
+    # Half precision has too few digits for the sums below.
+    x = given.to(torch.float32) if given.dtype.itemsize < 4 else given
     low, high = (as_tensor(v, device=x.device).to(x.dtype) for v in (min_vals, max_vals))
     if axis is not None:
         shape = [1] * x.ndim
@@ -218,7 +219,7 @@ def fake_quant_with_min_max_vars(
     within = (x >= first) & (x <= last)
     # The value is the rounded one, the gradient that of this sum.
     passing = torch.where(within, x, torch.where(x < first, low, high))
-    return rounded.detach() + (passing - passing.detach())
+    return (rounded.detach() + (passing - passing.detach())).to(given.dtype)
 
 
 def compute_float8_scale(amax, scale, dtype_max, margin=0):
