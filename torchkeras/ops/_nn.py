@@ -169,36 +169,6 @@ def categorical_crossentropy(target, output, from_logits=False, axis=-1):
     return -torch.sum(target * _log_probabilities(output, from_logits, axis), axis)
 
 
-@op
-def ctc_loss(target, output, target_length, output_length, mask_index=0):
-    """Minus the log-probability of label sequences under all alignments with the steps.
-
-    Args:
-        target: Labels ``(batch, labels)``.
-        output: Logits ``(batch, steps, classes)``.
-        target_length: Number of labels of each sequence, ``(batch,)``.
-        output_length: Number of steps of each sequence, ``(batch,)``.
-        mask_index: Class of the blank.
-
-    Reference: `Graves et al., 2006 <https://dl.acm.org/doi/10.1145/1143844.1143891>`_
-
-    Example:
-        >>> torchkeras.ops.ctc_loss([[1, 2]], torch.zeros(1, 4, 3), [2], [4])
-        tensor([1.6864])
-    """
-    output = floating(output)
-    target = as_tensor(target, device=output.device).long()
-    if target.ndim != 2 or output.ndim != 3:
-        raise ValueError(
-            "Expected `target` of shape (batch, labels) and `output` of shape (batch, steps, "
-            f"classes). Received: {tuple(target.shape)} and {tuple(output.shape)}"
-        )
-    wide = torch.promote_types(output.dtype, torch.float32)
-    log_probabilities = F.log_softmax(output, -1, dtype=wide).transpose(0, 1)
-    lengths = [as_tensor(n, device=output.device).long() for n in (output_length, target_length)]
-    return F.ctc_loss(log_probabilities, target, *lengths, blank=mask_index, reduction="none")
-
-
 def _blocks_rule(x, block_size, data_format, deeper):
     """Sizes of the images' axes divided, or multiplied, by the side of a block."""
     _check_blocks(x, block_size)
