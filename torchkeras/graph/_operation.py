@@ -118,8 +118,9 @@ class Operation(_configurable.Configurable):
 
     @property
     def output(self):
-        """The symbols that the first call returned."""
-        return self._node(0, "output").outputs
+        """The symbol that the first call returned, or a list of several."""
+        symbols = self._node(0, "output").output_tensors
+        return symbols[0] if len(symbols) == 1 else list(symbols)
 
     def _node(self, index, what):
         if not self._inbound_nodes:

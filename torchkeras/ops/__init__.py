@@ -1,6 +1,6 @@
 """Functions on tensors that also work on symbols, by their names in Keras."""
 
-from torchkeras.ops import image, linalg, nn, numpy
+from torchkeras.ops import _operators, image, linalg, nn, numpy  # noqa: F401
 from torchkeras.ops._binary import (
     add,
     allclose,
