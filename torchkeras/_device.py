@@ -46,3 +46,8 @@ def device_of(module):
     for tensor in module.buffers():
         return tensor.device
     return default_device()
+
+
+# `torch.compile` cannot trace the questions above: it asks once, and again where the default
+# device has changed, which it watches by itself.
+default_device._dynamo_marked_constant = True

@@ -11,6 +11,7 @@ WIDE = {torch.int64, torch.uint64, torch.float64, torch.complex128}
 # What numpy knows and torch has few kernels for.
 _WIDER = {"uint16": "int32", "uint32": "int64"}
 _NUMBERS = (bool, int, float, complex)
+_SYMBOLIC_NUMBERS = (torch.SymInt, torch.SymFloat, torch.SymBool)
 
 
 def as_tensor(x, dtype=None, device=None):
@@ -32,6 +33,9 @@ def as_tensor(x, dtype=None, device=None):
             dtype = _WIDER.get(name, name if name in _dtypes.TORCH else None)
     if device is None:
         device = _device.default_device()
+    if isinstance(x, _SYMBOLIC_NUMBERS):  # a size, while a graph is traced
+        name = dtype or ("int32" if isinstance(x, torch.SymInt) else config.floatx())
+        return torch.scalar_tensor(x, dtype=_dtypes.torch_dtype(name), device=device)
     if isinstance(x, (list, tuple)) and _holds_tensor(x):
         return _stacked([as_tensor(v, dtype, device) for v in x])
     return _dtypes.to_tensor(x, dtype, device)
@@ -39,7 +43,9 @@ def as_tensor(x, dtype=None, device=None):
 
 def _holds_tensor(x):
     return any(
-        isinstance(v, Tensor) or (isinstance(v, (list, tuple)) and _holds_tensor(v)) for v in x
+        isinstance(v, (Tensor, *_SYMBOLIC_NUMBERS))
+        or (isinstance(v, (list, tuple)) and _holds_tensor(v))
+        for v in x
     )
 
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from torchkeras import _device, _dtypes, config
+from torchkeras._shapes import axes_of
 from torchkeras.graph._tensor import KerasTensor
 from torchkeras.ops._convert import as_tensor, floating, promoted, tensor
 from torchkeras.ops._op import op
@@ -15,7 +16,7 @@ from torchkeras.ops._rules import broadcast, shape_of
 
 def _spaced_symbol(start, stop, num, dtype, axis):
     shape = list(broadcast(shape_of(start), shape_of(stop)))
-    shape.insert(axis if axis >= 0 else len(shape) + 1 + axis, num)
+    shape.insert(axes_of(axis, len(shape) + 1)[0], num)
     kinds = (getattr(x, "dtype", type(x)) for x in (start, stop))
     return KerasTensor(shape, dtype or _dtypes.result_type(*kinds, float))
 

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 
 from torchkeras import _dtypes
+from torchkeras._shapes import axes_of
 from torchkeras.graph._infer import infer
 from torchkeras.graph._tensor import KerasTensor
 from torchkeras.ops._convert import floating, promoted, tensor
@@ -71,7 +72,7 @@ def _cross_rule(x1, x2, axisa=-1, axisb=-1, axisc=-1, axis=None):
         )
     shape = list(broadcast(*shapes))
     if 3 in sizes or None in sizes:
-        shape.insert(axisc if axisc >= 0 else len(shape) + 1 + axisc, 3 if 3 in sizes else None)
+        shape.insert(axes_of(axisc, len(shape) + 1)[0], 3 if 3 in sizes else None)
     types = (getattr(x, "dtype", None) or tensor(x).dtype for x in (x1, x2))
     return KerasTensor(shape, _dtypes.result_type(*types))
 
@@ -210,6 +211,9 @@ def inner(x1, x2):
         x1: Tensor, array, list or number.
         x2: Tensor, array, list or number.
 
+    Raises:
+        ValueError: if the last axes differ.
+
     Example:
         >>> torchkeras.ops.inner([1, 2], [3, 4])
         tensor(11, dtype=torch.int32)
@@ -217,6 +221,11 @@ def inner(x1, x2):
     x1, x2 = tensor(x1), tensor(x2)
     if x1.ndim == 0 or x2.ndim == 0:
         return torch.multiply(*promoted(x1, x2))
+    if x1.shape[-1] != x2.shape[-1]:
+        raise ValueError(
+            "`inner` requires the last dimension of `x1` and `x2` to match. "
+            f"Received: x1.shape={tuple(x1.shape)}, x2.shape={tuple(x2.shape)}"
+        )
     dims: Any = [-1], [-1]
     return _contract(lambda a, b: torch.tensordot(a, b, dims), x1, x2)
 
