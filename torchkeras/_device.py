@@ -10,7 +10,9 @@ def default_device():
     An explicit `torch.set_default_device(...)` or `with torch.device(...)` decides;
     otherwise the current CUDA device when there is one, else the CPU.
     """
-    chosen = torch.get_default_device()
+    # `torch.compile` cannot trace the question, but knows where a tensor would be.
+    tracing = torch.compiler.is_compiling()
+    chosen = torch.empty(0).device if tracing else torch.get_default_device()
     if chosen.type == "cpu" and torch.cuda.is_available() and not _told_otherwise():
         return torch.device("cuda", torch.cuda.current_device())
     return chosen
@@ -24,6 +26,10 @@ def _told_otherwise():
             for mode in torch.overrides._get_current_function_mode_stack()
         )
     )
+
+
+# Asked once, while tracing.
+_told_otherwise._dynamo_marked_constant = True
 
 
 def device(device_name):
@@ -46,8 +52,3 @@ def device_of(module):
     for tensor in module.buffers():
         return tensor.device
     return default_device()
-
-
-# `torch.compile` cannot trace the questions above: it asks once, and again where the default
-# device has changed, which it watches by itself.
-default_device._dynamo_marked_constant = True

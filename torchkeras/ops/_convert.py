@@ -75,6 +75,16 @@ def narrow_floating(x):
     return x if x.dtype not in WIDE else x.to(_dtypes.TORCH[_dtypes.result_type(x.dtype)])
 
 
+def operands(x1, x2):
+    """Like `pair`, for functions of torch that take a number beside a tensor of floats."""
+    if isinstance(x1, Tensor):
+        if isinstance(x2, Tensor):
+            return x1, x2
+        if (type(x2) is float or type(x2) is int) and x1.dtype.is_floating_point:
+            return x1, x2
+    return pair(x1, x2)
+
+
 def pair(x1, x2):
     """Two tensors that torch promotes as Keras does; Python numbers take the other's type."""
     if isinstance(x1, Tensor):
@@ -94,14 +104,26 @@ def _beside(value, other):
     """A value as a tensor beside another; a number is weak and stays on the CPU."""
     if not isinstance(value, _NUMBERS):
         return as_tensor(value, device=other.device)
-    kind, dtype = _kind(value), other.dtype
-    if _NUMBERS.index(kind) > _rank(dtype):  # only a number of a higher kind matters
-        dtype = _dtypes.TORCH[_dtypes.result_type(dtype, kind)]
+    dtype = other.dtype
+    if not is_weaker(value, dtype):  # only a number of a higher kind matters
+        dtype = _dtypes.TORCH[_dtypes.result_type(dtype, _kind(value))]
     return torch.tensor(value, dtype=dtype)
+
+
+def is_weaker(value, dtype):
+    """Whether a value is a number that takes a tensor's element type."""
+    return isinstance(value, _NUMBERS) and _NUMBERS.index(_kind(value)) <= _rank(dtype)
 
 
 def _kind(number):
     return next(kind for kind in _NUMBERS if isinstance(number, kind))
+
+
+def dtype_or_kind(x):
+    """What takes part in a promotion for ``x``: its element type, or that it is a number."""
+    if isinstance(x, (torch.SymInt, torch.SymFloat)):
+        return int if isinstance(x, torch.SymInt) else float
+    return type(x) if isinstance(x, _NUMBERS) else getattr(x, "dtype", type(x))
 
 
 def _rank(dtype):

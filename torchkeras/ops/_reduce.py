@@ -47,8 +47,7 @@ def _merged(x, axis, keepdims=False):
     shape = [1 if a in axes else x.shape[a] for a in (range(x.ndim) if keepdims else rest)]
     if not axes:
         return x[..., None], shape
-    merged = math.prod(x.shape[a] for a in axes)
-    return x.permute(*rest, *axes).reshape([*(x.shape[a] for a in rest), merged]), shape
+    return x.permute(*rest, *axes).flatten(len(rest)), shape
 
 
 def _countable(x):
@@ -235,7 +234,14 @@ def corrcoef(x):
                 [0., 1.]])
     """
     x = tensor(x)
-    return torch.corrcoef(x.double() if x.dtype is torch.int64 else floating(x))
+    x = x.double() if x.dtype is torch.int64 else floating(x)
+    x = x - x.mean(-1, keepdim=True)
+    if x.ndim < 2:
+        return torch.sum(x * x) / torch.sum(x * x)
+    covariance = x @ x.T.conj()
+    deviation = torch.sqrt(torch.diagonal(covariance).real)
+    result = covariance / deviation[:, None] / deviation
+    return result if result.is_complex() else torch.clamp(result, -1, 1)
 
 
 @op
