@@ -38,11 +38,20 @@ def device(device_name):
     Args:
         device_name: ``"cpu"``, ``"gpu:0"`` or any name that torch knows.
 
+    Raises:
+        ValueError: for any other name.
+
     Example:
         >>> with torchkeras.device("cpu:0"):
         ...     layer = torchkeras.layers.Dense(2)
     """
-    return torch.device(str(device_name).lower().replace("gpu", "cuda"))
+    try:
+        return torch.device(str(device_name).lower().replace("gpu", "cuda"))
+    except RuntimeError:
+        raise ValueError(
+            "Invalid value for argument `device_name`. Expected a string like 'gpu:0' or 'cpu'. "
+            f"Received: device_name='{device_name}'"
+        ) from None
 
 
 def device_of(module):

@@ -347,17 +347,28 @@ def in_layout(value, layout):
     return value.permute(*layout).contiguous().permute(*back)
 
 
-@contextlib.contextmanager
-def name_scope(name):
-    """Variables and layers made inside have ``name/`` before their path.
+def name_scope(name, caller=None, deduplicate=True, override_parent=None):
+    """A context in which variables and layers have ``name/`` before their path.
+
+    Args:
+        name: The name.
+        caller: Whose name it is, any object.
+        deduplicate: Whether a scope of the same name and caller directly inside adds nothing.
+        override_parent: Path that stands before the name in the place of the open scopes.
 
     Raises:
         ValueError: if ``name`` is no string or has a slash in it.
+
+    Example:
+        >>> with torchkeras.name_scope("encoder"):
+        ...     torchkeras.Variable(1.0, name="scale").path
+        'encoder/scale'
     """
     if not isinstance(name, str) or "/" in name:
         raise ValueError(
             "Argument `name` must be a string and cannot contain character `/`. "
             f"Received: name={name}"
         )
-    with _state.name_scope(name):
-        yield
+    if deduplicate and caller is not None and _state.in_scope(name, caller):
+        return contextlib.nullcontext()
+    return _state.name_scope(name, caller, override_parent)

@@ -1,4 +1,4 @@
-"""torch's functions, methods and operators on symbols: graphs that run, are shown, saved, loaded."""
+"""torch's functions, methods and operators on symbols make graphs that run, show, save and load."""
 
 import json
 import zipfile

@@ -164,10 +164,11 @@ class Graph:
         slots += [None] * (self.n_slots - len(slots))
         for operation, kind, args, kwargs, outs, dead in self.steps:
             if call is not None:
-                filled = [slots[args]] if kind == 0 else [[slots[i] for i in args]]
                 if kind == 2:
-                    filled, kwargs = _fill(args, slots), _fill(kwargs, slots)
-                result = call(operation, filled, kwargs if kind == 2 else {})
+                    result = call(operation, _fill(args, slots), _fill(kwargs, slots))
+                else:
+                    one = slots[args] if kind == 0 else [slots[i] for i in args]
+                    result = call(operation, [one], {})
             elif kind == 0:
                 result = operation(slots[args])
             elif kind == 1:

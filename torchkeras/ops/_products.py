@@ -158,7 +158,7 @@ def dot(x1, x2):
         return torch.multiply(*promoted(x1, x2))
     axis = -1 if x2.ndim == 1 else -2
     dims: Any = [-1], [axis]
-    return _contract(lambda a, b: torch.tensordot(a, b, dims), x1, x2)
+    return _contract(lambda a, b: _tensordot(a, b, dims), x1, x2)
 
 
 def _einsum_rule(subscripts, *operands, **kwargs):
@@ -195,6 +195,17 @@ def einsum(subscripts, *operands, **kwargs):
     return _contract(lambda *xs: torch.einsum(subscripts, *xs), *operands)
 
 
+def _tensordot(a, b, dims):
+    """torch's, which takes an axis of one beside any other, but for those."""
+    pairs = zip(*dims) if not isinstance(dims, int) else ((i - dims, i) for i in range(dims))
+    if any(a.shape[i] != b.shape[j] for i, j in pairs):
+        raise ValueError(
+            "The axes that are summed over must have the same sizes. Received shapes: "
+            f"{tuple(a.shape)} and {tuple(b.shape)}"
+        )
+    return torch.tensordot(a, b, dims)
+
+
 def _inner_rule(x1, x2):
     n1, n2 = len(shape_of(x1)), len(shape_of(x2))
     labels: list[list] = [[*range(n1)], [*range(n1, n1 + n2)]]
@@ -227,7 +238,7 @@ def inner(x1, x2):
             f"Received: x1.shape={tuple(x1.shape)}, x2.shape={tuple(x2.shape)}"
         )
     dims: Any = [-1], [-1]
-    return _contract(lambda a, b: torch.tensordot(a, b, dims), x1, x2)
+    return _contract(lambda a, b: _tensordot(a, b, dims), x1, x2)
 
 
 @op
@@ -332,7 +343,7 @@ def tensordot(x1, x2, axes=2):
     dims: Any = axes
     if not isinstance(axes, int):
         dims = [[a] if isinstance(a, int) else list(a) for a in dims]
-    return _contract(lambda a, b: torch.tensordot(a, b, dims), tensor(x1), tensor(x2))
+    return _contract(lambda a, b: _tensordot(a, b, dims), tensor(x1), tensor(x2))
 
 
 @op

@@ -42,6 +42,9 @@ def _over(function, x, axis, keepdims=False, **kwargs):
 
 def _merged(x, axis, keepdims=False):
     """The tensor with the axes flattened into the last one, and the shape of a reduction."""
+    if x.ndim == 0:
+        axes_of(() if axis is None else axis, 1)
+        return x[None], ()
     axes = sorted(set(range(x.ndim) if axis is None else axes_of(axis, x.ndim)))
     rest = [a for a in range(x.ndim) if a not in axes]
     shape = [1 if a in axes else x.shape[a] for a in (range(x.ndim) if keepdims else rest)]
@@ -791,6 +794,8 @@ def _quantile(x, q, axis, method, keepdims, nans=False):
         )
     x = narrow_floating(x)
     x, shape = _merged(x, axis, keepdims)
+    if x.shape[-1] == 0:  # the quantiles of nothing are nan
+        x = x.new_full((*x.shape[:-1], 1), math.nan)
     x = torch.sort(x, -1).values  # nan comes last
     wide = torch.promote_types(x.dtype, torch.float32)
     q = as_tensor(q, wide, x.device)
@@ -861,6 +866,8 @@ def trace(x, offset=0, axis1=0, axis2=1):
         tensor(5.)
     """
     x = _countable(x)
+    if x.ndim < 2:
+        raise ValueError(f"`trace` takes at least two axes. Received: x.shape={tuple(x.shape)}")
     if axis1 % x.ndim == axis2 % x.ndim:
         raise ValueError(f"`axis1` and `axis2` must differ. Received: axis1={axis1}, axis2={axis2}")
     return torch.sum(torch.diagonal(x, offset, axis1, axis2), -1, dtype=x.dtype)

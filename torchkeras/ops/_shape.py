@@ -601,9 +601,11 @@ def roll(x, shift, axis=None):
         >>> torchkeras.ops.roll([1, 2, 3], 1)
         tensor([3, 1, 2], dtype=torch.int32)
     """
-    if isinstance(shift, int) and isinstance(axis, (tuple, list)):
-        shift = (shift,) * len(axis)
-    return torch.roll(tensor(x), shift, () if axis is None else axis)
+    x = tensor(x)
+    if axis is None:
+        return torch.roll(x, shift)
+    axes = axes_of(axis, x.ndim)
+    return torch.roll(x, (shift,) * len(axes) if isinstance(shift, int) else shift, axes)
 
 
 @op
@@ -761,6 +763,11 @@ def transpose(x, axes=None):
     if axes is None:
         return x.permute(tuple(range(x.ndim))[::-1])
     n = x.ndim
+    if len(axes) != n:
+        raise ValueError(
+            f"`axes` must be a list of the same length as the input shape, expected {n}, but "
+            f"received {len(axes)}."
+        )
     whole = all(isinstance(a, numbers.Integral) and -n <= a < n for a in axes)
     if not whole or sorted(a % n for a in axes) != list(range(n)):
         raise ValueError(

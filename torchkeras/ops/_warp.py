@@ -190,8 +190,9 @@ def _check_transform(transform):
 
 
 def _affine_rule(images, transform, *args, **kwargs):
+    symbol = same_rule(images)
     _check_transform(transform)
-    return same_rule(images)
+    return symbol
 
 
 @op(rule=_affine_rule)
@@ -263,8 +264,9 @@ def _check_points(start, end):
 
 
 def _perspective_rule(images, start_points, end_points, *args, **kwargs):
+    symbol = same_rule(images)
     _check_points(start_points, end_points)
-    return same_rule(images)
+    return symbol
 
 
 @op(rule=_perspective_rule)
