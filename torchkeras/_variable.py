@@ -227,22 +227,22 @@ class Variable(nn.Parameter):
     # Operators in which torch promotes otherwise than Keras, or not at all. `torch.compile`
     # knows torch's alone; they are the same on floats of one type.
 
-    def __matmul__(self, other):
+    def __matmul__(self, other: Any):
         if getattr(other, "dtype", None) is self.dtype:
             return torch.matmul(self, other)
         return torch.matmul(*_promoted(self, other))
 
-    def __rmatmul__(self, other):
+    def __rmatmul__(self, other: Any):
         if getattr(other, "dtype", None) is self.dtype:
             return torch.matmul(other, self)
         return torch.matmul(*_promoted(other, self))
 
-    def __sub__(self, other):
+    def __sub__(self, other: Any):
         if getattr(other, "dtype", self.dtype) is self.dtype is not torch.bool:
             return torch.sub(self, other)
         return torch.sub(*_cast_boolean(self, other))
 
-    def __rsub__(self, other):
+    def __rsub__(self, other: Any):
         if getattr(other, "dtype", self.dtype) is self.dtype is not torch.bool:
             return torch.sub(other, self)
         return torch.sub(*_cast_boolean(other, self))

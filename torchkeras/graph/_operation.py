@@ -1,6 +1,7 @@
 """Operation: what can be called on symbols, and Node: one such call."""
 
 import threading
+from typing import Any
 
 from torchkeras import _configurable, _state, tree
 from torchkeras.graph import _infer, _tensor
@@ -117,7 +118,7 @@ class Operation(_configurable.Configurable):
         return self._node(0, "input").args_structure
 
     @property
-    def output(self):
+    def output(self) -> Any:
         """The symbol that the first call returned, or a list of several."""
         symbols = self._node(0, "output").output_tensors
         return symbols[0] if len(symbols) == 1 else list(symbols)

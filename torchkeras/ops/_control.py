@@ -87,7 +87,7 @@ def cond(pred, true_fn, false_fn):
     if torch.compiler.is_compiling() and isinstance(pred, torch.Tensor):
         # Both branches go into the graph, which may give back no input as it is.
         branches = [functools.partial(_copied, fn) for fn in (true_fn, false_fn)]
-        return torch.cond(pred.bool().reshape(()), *branches)
+        return torch.cond(pred.bool().reshape(()), branches[0], branches[1])
     if pred:
         return true_fn()
     return None if false_fn is None else false_fn()

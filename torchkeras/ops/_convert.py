@@ -1,5 +1,7 @@
 """What users hand over, as tensors of the right element types."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -11,10 +13,10 @@ WIDE = {torch.int64, torch.uint64, torch.float64, torch.complex128}
 # What numpy knows and torch has few kernels for.
 _WIDER = {"uint16": "int32", "uint32": "int64"}
 _NUMBERS = (bool, int, float, complex)
-_SYMBOLIC_NUMBERS = (torch.SymInt, torch.SymFloat, torch.SymBool)
+_SYMBOLIC_NUMBERS: Any = (torch.SymInt, torch.SymFloat, torch.SymBool)
 
 
-def as_tensor(x, dtype=None, device=None):
+def as_tensor(x: Any, dtype=None, device=None):
     """A tensor of anything; arrays keep their element types, Python numbers have floatx."""
     if isinstance(x, Tensor):
         return _dtypes.to_tensor(x, dtype, device)
@@ -35,7 +37,8 @@ def as_tensor(x, dtype=None, device=None):
         device = _device.default_device()
     if isinstance(x, _SYMBOLIC_NUMBERS):  # a size, while a graph is traced
         name = dtype or ("int32" if isinstance(x, torch.SymInt) else config.floatx())
-        return torch.scalar_tensor(x, dtype=_dtypes.torch_dtype(name), device=device)
+        number: Any = x
+        return torch.scalar_tensor(number, dtype=_dtypes.torch_dtype(name), device=device)
     if isinstance(x, (list, tuple)) and _holds_tensor(x):
         return _stacked([as_tensor(v, dtype, device) for v in x])
     return _dtypes.to_tensor(x, dtype, device)
@@ -75,7 +78,7 @@ def narrow_floating(x):
     return x if x.dtype not in WIDE else x.to(_dtypes.TORCH[_dtypes.result_type(x.dtype)])
 
 
-def operands(x1, x2):
+def operands(x1, x2) -> Any:
     """Like `pair`, for functions of torch that take a number beside a tensor of floats."""
     if isinstance(x1, Tensor):
         if isinstance(x2, Tensor):

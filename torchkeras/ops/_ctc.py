@@ -148,15 +148,12 @@ def _beam_search(log_probabilities, valid, width, paths, blank):
         source = torch.where(going, source, torch.arange(width, device=device))
         grows = going & ~stays
 
-        def moved(values, source=source):
-            return values.gather(1, source)
-
-        blank_next = torch.where(grows, -torch.inf, moved(stay_blank))
-        label_next = torch.where(grows, candidates.gather(1, place), moved(stay_label))
+        blank_next = torch.where(grows, -torch.inf, stay_blank.gather(1, source))
+        label_next = torch.where(grows, candidates.gather(1, place), stay_label.gather(1, source))
         ends_blank = torch.where(going, blank_next, ends_blank)
         ends_label = torch.where(going, label_next, ends_label)
         labels = labels.gather(1, source[..., None].expand(-1, -1, steps))
-        length, before = moved(length), moved(own)
+        length, before = length.gather(1, source), own.gather(1, source)
         at = length.clamp(max=steps - 1)[..., None]
         labels.scatter_(
             2, at, torch.where(grows[..., None], label[..., None], labels.gather(2, at))
@@ -164,8 +161,8 @@ def _beam_search(log_probabilities, valid, width, paths, blank):
         mixed = (before + 1) * _SCATTER ^ (label + 1)
         mixed = (mixed ^ (mixed >> 29)) * _SCATTER
         own = torch.where(grows, mixed, before)
-        parent = torch.where(grows, before, moved(parent))
-        last = torch.where(grows, label, moved(last))
+        parent = torch.where(grows, before, parent.gather(1, source))
+        last = torch.where(grows, label, last.gather(1, source))
         length = length + grows
     scores = torch.logaddexp(ends_blank, ends_label)
     scores, order = scores.topk(paths, 1)

@@ -69,4 +69,4 @@ def _round(self, ndigits=None):
     return round(self, ndigits or 0)
 
 
-KerasTensor.__round__ = _round
+setattr(KerasTensor, "__round__", _round)  # noqa: B010

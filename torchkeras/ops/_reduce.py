@@ -242,8 +242,8 @@ def corrcoef(x):
     if x.ndim < 2:
         return torch.sum(x * x) / torch.sum(x * x)
     covariance = x @ x.T.conj()
-    deviation = torch.sqrt(torch.diagonal(covariance).real)
-    result = covariance / deviation[:, None] / deviation
+    variance = torch.diagonal(covariance).real
+    result = covariance / torch.sqrt(variance[:, None] * variance)
     return result if result.is_complex() else torch.clamp(result, -1, 1)
 
 

@@ -768,7 +768,7 @@ def transpose(x, axes=None):
             f"`axes` must be a list of the same length as the input shape, expected {n}, but "
             f"received {len(axes)}."
         )
-    whole = all(isinstance(a, numbers.Integral) and -n <= a < n for a in axes)
+    whole = all(isinstance(a, numbers.Integral) and -n <= int(a) < n for a in axes)
     if not whole or sorted(a % n for a in axes) != list(range(n)):
         raise ValueError(
             f"Each axis in `axes` must be an integer in [-{n}, {n}), and all of them a "
