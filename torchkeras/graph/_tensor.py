@@ -1,6 +1,7 @@
 """KerasTensor: a shape and an element type that stand for a tensor to come."""
 
 import collections
+import operator
 from typing import Any
 
 import torch
@@ -10,6 +11,15 @@ from torchkeras._shapes import standardize_shape
 
 # The operation that made a symbol, which of its calls, and which of that call's outputs.
 KerasHistory = collections.namedtuple("KerasHistory", ["operation", "node_index", "tensor_index"])
+
+
+def _immutable(name, doc) -> Any:
+    def refuse(self, value):
+        raise AttributeError(
+            f"The `{name}` attribute of KerasTensor is immutable. Make a new KerasTensor."
+        )
+
+    return property(operator.attrgetter(f"_{name}"), refuse, doc=doc)
 
 
 class KerasTensor:
@@ -56,24 +66,21 @@ class KerasTensor:
             )
         self._shape = standardize_shape(shape)
         self._dtype = _dtypes.standardize_dtype(dtype)
-        self.sparse = bool(sparse)
-        self.ragged = bool(ragged)
-        self.ragged_rank = kwargs.pop("ragged_rank", None)
-        self.row_splits_dtype = kwargs.pop("row_splits_dtype", None)
+        self._sparse = bool(sparse)
+        self._ragged = bool(ragged)
+        self._ragged_rank = kwargs.pop("ragged_rank", None)
+        self._row_splits_dtype = kwargs.pop("row_splits_dtype", None)
         if kwargs:
             raise TypeError(f"Unexpected keyword arguments: {', '.join(kwargs)}")
         self.record_history = record_history
         self.name = name or f"keras_tensor_{_state.uid('keras_tensor') - 1}".removesuffix("_0")
 
-    @property
-    def shape(self):
-        """Tuple of sizes, ``None`` where unknown."""
-        return self._shape
-
-    @property
-    def dtype(self):
-        """Name of the element type."""
-        return self._dtype
+    shape = _immutable("shape", "Tuple of sizes, ``None`` where unknown.")
+    dtype = _immutable("dtype", "Name of the element type.")
+    sparse = _immutable("sparse", "Whether the tensor was marked as sparse.")
+    ragged = _immutable("ragged", "Whether the tensor was marked as ragged.")
+    ragged_rank = _immutable("ragged_rank", "Number of ragged axes, where that was given.")
+    row_splits_dtype = _immutable("row_splits_dtype", "Type of row splits, where that was given.")
 
     @property
     def ndim(self):

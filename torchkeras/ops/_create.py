@@ -44,7 +44,7 @@ def _range_rule(start, stop=None, step=None, dtype=None):
 
 
 def _convert_rule(x, dtype=None, sparse=None, ragged=None):
-    return KerasTensor(x.shape, dtype or x.dtype)
+    return KerasTensor(x.shape, dtype or x.dtype, sparse=x.sparse and sparse is not False)
 
 
 def _made(function, shape, dtype, *values):
