@@ -143,6 +143,13 @@ OPERATORS = "add sub mul truediv floordiv mod pow matmul lt le gt ge and_ or_ xo
 OPERANDS = [2, 2.5, np.array([1.0, 3.0], "float32"), "float32", "float16", "int32", "bool"]
 
 
+def test_the_one_backend():
+    config.set_backend("torch")
+    assert config.backend() == "torch" and not config.is_nnx_enabled()
+    with pytest.raises(ValueError, match="no backend but torch.*'jax'"):
+        config.set_backend("jax")
+
+
 class TestVariable:
     def test_assign(self):
         v = torchkeras.Variable(np.zeros((2, 2)), name="v")

@@ -484,6 +484,25 @@ ERRORS = [
     ("unstack([1.0], axis=3)", ValueError, "axis 3 is out of bounds"),
     ("sum(KerasTensor((2,)), axis=3)", ValueError, "axis 3 is out of bounds"),
     ("argpartition([1, 2], (0, 1))", ValueError, "integer"),
+    ("argsort(KerasTensor((2,)), axis=3)", ValueError, "axis 3 is out of bounds"),
+    ("prod([1, 2], axis=3)", ValueError, "axis 3 is out of bounds"),
+    ("median([1, 2], axis=-3)", ValueError, "axis -3 is out of bounds"),
+    ("take([1, 2], [0], axis=3)", ValueError, "axis 3 is out of bounds"),
+    ("take_along_axis(KerasTensor((2,)), [0], axis=3)", ValueError, "axis 3 is out of bounds"),
+    ("unique(KerasTensor((2,)), axis=3)", ValueError, "axis 3 is out of bounds"),
+    ("layer_normalization([1.0, 2.0], axis=3)", ValueError, "axis 3 is out of bounds"),
+    ("rms_normalization(KerasTensor((2,)), axis=3)", ValueError, "axis 3 is out of bounds"),
+    ("linspace(KerasTensor((2,)), 1, axis=3)", ValueError, "axis 3 is out of bounds"),
+    ("cross(KerasTensor((2, 3)), KerasTensor((2, 3)), axisc=3)", ValueError, "out of bounds"),
+    ("roll([1, 2], 1, axis=3)", ValueError, "axis 3 is out of bounds"),
+    ("transpose([[1, 2]], (0,))", ValueError, "same length as the input shape, expected 2"),
+    ("concatenate([KerasTensor((2,)), KerasTensor((2, 3))])", ValueError, "must have the same"),
+    ("get_item([1, 2], (..., ...))", ValueError, "only have one ellipsis"),
+    ("trace([1, 2])", ValueError, "at least two axes"),
+    ("dot(np.ones((2, 1)), np.ones((3, 2)))", ValueError, "must have the same sizes"),
+    ("inner(np.ones(2), np.ones(3))", ValueError, "last dimension"),
+    ("ctc_decode(np.ones((1, 2, 3)), [2], 'x')", ValueError, "Invalid strategy x"),
+    ("ctc_decode(np.ones((2, 3)), [2])", ValueError, "batch, steps, classes"),
     ("fold([[1.0]], (1, 1), 1)", ValueError, "3D"),
     ("depthwise_conv(np.ones((1, 4, 3)), np.ones((2, 2, 1)))", ValueError, "channels must match"),
     ("broadcast_to(KerasTensor((2, 3)), (4, 3))", ValueError, "broadcast"),
@@ -597,6 +616,8 @@ def calls(function, *args):
 def test_few_calls():
     a, b = torch.ones(2), torch.ones(2)
     assert calls(ops.add, a, b) <= 3
+    assert calls(ops.multiply, a, 2.0) <= 3
+    assert calls(ops.clip, a, 0, 1) <= 17
     assert calls(ops.exp, a) <= 3
     assert calls(ops.sum, a) <= 5
     assert calls(ops.maximum, a, b) <= 10
