@@ -1,6 +1,7 @@
 """tree, config, dtype policies, Variable and configs, beside real Keras where it has them."""
 
 import collections
+import operator
 
 import keras
 import numpy as np
@@ -171,6 +172,17 @@ class TestConfig:
         assert ours == keras.utils.standardize_dtype(dtype)
 
 
+OPERATORS = "add sub mul truediv floordiv mod pow matmul lt le gt ge and_ or_ xor eq ne".split()
+OPERANDS = [2, 2.5, np.array([1.0, 3.0], "float32"), "float32", "float16", "int32", "bool"]
+
+
+def test_the_one_backend():
+    config.set_backend("torch")
+    assert config.backend() == "torch" and not config.is_nnx_enabled()
+    with pytest.raises(ValueError, match="no backend but torch.*'jax'"):
+        config.set_backend("jax")
+
+
 class TestVariable:
     def test_assign(self):
         v = torchkeras.Variable(np.zeros((2, 2)), name="v")
@@ -198,6 +210,64 @@ class TestVariable:
             torchkeras.Variable(1.0, aggregation="most")
         with pytest.raises(ValueError, match="returned shape"):
             torchkeras.Variable(lambda shape, dtype=None: torch.zeros(3), shape=(2,))
+        with pytest.raises(ValueError, match="Could not interpret initializer"):
+            torchkeras.Variable("none", (2,))
+        v = torchkeras.Variable(1.0)
+        with pytest.raises(TypeError, match="must be a boolean"):
+            v.overwrite_with_gradient = 1
+        for name in ("regularizer", "constraint"):
+            with pytest.raises(ValueError, match=f"attribute `{name}`.*Received: {name}=l2"):
+                setattr(v, name, "l2")
+
+    def test_named_initializer(self):
+        v = torchkeras.Variable("ones", (2,), dtype="int8", trainable=False)
+        assert v.dtype is torch.int8 and v.tolist() == [1, 1]
+
+    @pytest.mark.parametrize("other", OPERANDS, ids=repr)
+    @pytest.mark.parametrize("name", OPERATORS)
+    @pytest.mark.parametrize("dtype", ["float32", "float16", "int32", "bool"])
+    def test_operators(self, name, dtype, other):
+        """On either side of tensors, arrays and numbers: torch's gradients, Keras' values."""
+        operator_ = getattr(operator, name)
+        for reflected in (False, True):
+            results = []
+            for library in (torchkeras, keras):
+                v = library.Variable([2, 1], dtype=dtype, trainable="float" in dtype)
+                if isinstance(other, str):
+                    dtype_, floats = getattr(torch, other), "float" in other
+                    value = torch.tensor([1, 3], dtype=dtype_, requires_grad=floats)
+                else:
+                    value = other
+                try:
+                    result = operator_(value, v) if reflected else operator_(v, value)
+                except (TypeError, RuntimeError, ValueError, NotImplementedError):
+                    result = None
+                results.append(result)
+                if result is not None and library is torchkeras:
+                    assert isinstance(result, torch.Tensor)
+                    floating = result.is_floating_point() and v.requires_grad
+                    assert result.requires_grad == floating or isinstance(other, str)
+            ours, theirs = results
+            # torch takes a number beside a boolean for int64, and booleans only for logic
+            if theirs is None or (dtype == "bool" and repr(other) in ("2", "'bool'")):
+                continue
+            if reflected and isinstance(other, str) and name in ("and_", "or_", "xor"):
+                # On the right of a tensor Keras leaves it to torch, which looks at the bits.
+                assert ours.dtype is torch.bool
+                continue
+            theirs = torch.as_tensor(theirs)
+            np.testing.assert_allclose(ours.detach(), theirs.detach(), rtol=1e-3)
+            if not isinstance(other, np.ndarray):  # numpy answers for Keras there
+                assert ours.dtype == theirs.dtype
+
+    def test_numpy_functions(self):
+        v = torchkeras.Variable([1.0, 4.0])
+        assert np.sqrt(v).tolist() == [1, 2] and np.maximum(v, [2, 2]).tolist() == [2, 4]
+        array = np.ones(2, "float32")
+        array += v
+        assert array.tolist() == [2, 5]
+        with pytest.raises(TypeError):
+            np.add(array, array, out=v)
 
 
 @saving.register_keras_serializable("tests")

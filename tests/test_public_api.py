@@ -140,6 +140,56 @@ def test_methods(space, name):
         ], method
 
 
+# --- ops, random, backend, config: nothing more, nothing less --------------------------
+
+EXACT = {
+    "backend": set(),
+    "config": set(),
+    "ops": {"op"},  # the decorator for functions of one's own
+    "ops.image": set(),
+    "ops.linalg": set(),
+    "ops.nn": set(),
+    "ops.numpy": set(),
+    "random": set(),
+}
+SYMBOLS = ["Function", "KerasTensor", "SymbolicScope", "device", "name_scope"]
+
+
+def namespace(name):
+    theirs = keras
+    for part in name.split("."):
+        theirs = getattr(theirs, part)
+    return importlib.import_module(f"torchkeras.{name}"), theirs
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_whole_namespace(name):
+    ours, theirs = namespace(name)
+    names = {n for n in dir(theirs) if not n.startswith("_")}
+    assert set(ours.__all__) == names | EXACT[name]
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_arguments_in_whole_namespaces(name):
+    ours, theirs = namespace(name)
+    wrong = []
+    for public in set(ours.__all__) - EXACT[name]:
+        a, b = getattr(ours, public), getattr(theirs, public)
+        if callable(b) and str(inspect.signature(a)) != str(inspect.signature(b)):
+            wrong.append((public, str(inspect.signature(a)), str(inspect.signature(b))))
+    assert not wrong
+
+
+@pytest.mark.parametrize("name", SYMBOLS)
+def test_arguments_of_symbols_and_scopes(name):
+    ours, theirs = getattr(torchkeras, name), getattr(keras, name)
+    assert str(inspect.signature(ours)) == str(inspect.signature(theirs))
+    ours = ours((2,)) if name == "KerasTensor" else ours
+    missing = {m for m in dir(theirs) if not m.startswith("_") and not hasattr(ours, m)}
+    # Those say how a layer computes, and are asked of layers.
+    assert missing <= {"quantized_call", "rematerialized_call"}
+
+
 # --- layers: nothing more, nothing less ------------------------------------------------
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+import torchkeras
 from torchkeras import config, random, saving
 
 # name -> arguments before dtype and seed
@@ -195,6 +196,60 @@ def test_set_random_seed_repeats_everything():
     ours = random.SeedGenerator().state.tolist()
     keras.utils.set_random_seed(4)
     assert ours == keras.random.SeedGenerator().state.numpy().tolist()
+
+
+@pytest.mark.parametrize("name,args", ROWS)
+def test_seeds_leave_torchs_own_generator_alone(name, args):
+    draw = getattr(random, name)
+    torch.manual_seed(3)
+    first, state = draw(*args, seed=11), torch.get_rng_state()
+    torch.manual_seed(4)
+    assert torch.equal(first, draw(*args, seed=11))
+    streams = random.SeedGenerator(5), random.SeedGenerator(5)
+    one = [draw(*args, seed=streams[0]) for _ in range(2)]
+    torch.manual_seed(3)
+    two = [draw(*args, seed=streams[1]) for _ in range(2)]
+    assert all(map(torch.equal, one, two))
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_set_random_seed_repeats_a_whole_run():
+    def trained():
+        random.set_random_seed(7)
+        model = torchkeras.Sequential(
+            [
+                torchkeras.Input((4,)),
+                torchkeras.layers.Dense(8),
+                torchkeras.layers.Dropout(0.5),
+                torchkeras.layers.GaussianNoise(0.1),
+                torchkeras.layers.Dense(1),
+            ]
+        )
+        model.compile("sgd", "mse")
+        x = np.random.rand(32, 4).astype("float32")
+        model.fit(x, x[:, :1], epochs=2, batch_size=8, verbose=0)
+        return model.get_weights()
+
+    for one, other in zip(trained(), trained()):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("name,args", ROWS)
+def test_compiled_draws_repeat_with_torchs_seed(name, args):
+    args = [torch.from_numpy(a) if isinstance(a, np.ndarray) else a for a in args]
+    seeds = random.SeedGenerator(1)
+    torch._dynamo.reset()
+
+    def draws():
+        return [getattr(random, name)(*args, seed=seed) for seed in (seeds, 3, None)]
+
+    step = torch.compile(draws, fullgraph=True, backend="eager")
+    random.set_random_seed(1)
+    first = step()
+    random.set_random_seed(1)
+    for one, other, plain in zip(first, step(), draws()):
+        assert torch.equal(one, other)
+        assert one.shape == plain.shape and one.dtype == plain.dtype
 
 
 def test_inside_compile_and_on_the_meta_device():

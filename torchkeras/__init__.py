@@ -27,6 +27,7 @@ from torchkeras._variable import Variable, name_scope
 from torchkeras.constraints import Constraint
 from torchkeras.dtype_policies import DTypePolicy, FloatDTypePolicy
 from torchkeras.graph._function import Function
+from torchkeras.graph._infer import SymbolicScope
 from torchkeras.graph._operation import Operation
 from torchkeras.graph._tensor import KerasTensor
 from torchkeras.initializers import Initializer
@@ -61,6 +62,7 @@ __all__ = [
     "RematScope",
     "Sequential",
     "StatelessScope",
+    "SymbolicScope",
     "Variable",
     "activations",
     "backend",

@@ -31,6 +31,7 @@ class Configurable:
         """
         owner = self._config_owner()
         names = init_names(owner)
+        _refuse_positional(self, owner)
         config = {}
         given = None
         for name in names:
@@ -103,6 +104,21 @@ def init_names(cls):
         if base.__module__.partition(".")[0] == "torch":
             break
     return tuple(names)
+
+
+def _refuse_positional(obj, owner):
+    if _objects.is_library_object(owner):
+        return
+    given = None
+    for p in inspect.signature(owner.__init__).parameters.values():
+        if p.kind is p.VAR_POSITIONAL:
+            given = given_arguments(owner, obj._init_args).get(p.name)
+    if given:
+        raise NotImplementedError(
+            f"Object {type(obj).__name__} was created by passing variadic positional arguments "
+            "(such as `*args`) to `__init__()`, which no config can hold. Override `get_config()` "
+            "and `from_config()`, or take arguments with names."
+        )
 
 
 def given_arguments(cls, init_args):

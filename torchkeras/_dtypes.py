@@ -80,6 +80,8 @@ def to_tensor(value, dtype=None, device=None):
     ):
         if isinstance(value, (list, tuple)) and any(isinstance(v, torch.Tensor) for v in value):
             return torch.stack([to_tensor(v, dtype, device) for v in value])
+        if torch.compiler.is_compiling():
+            return _traced(value, dtype, device)
         array = np.asarray(value)
         if array.dtype == object or array.dtype.kind in "USMm":
             raise ValueError(
@@ -109,6 +111,19 @@ def to_tensor(value, dtype=None, device=None):
     return torch.tensor(value, dtype=torch_dtype(dtype), device=device)
 
 
+def _traced(value, dtype, device):
+    """A tensor of an array or a list, of which the tracing of `torch.compile` makes the graph."""
+    tensor = torch.as_tensor(value)
+    if dtype is not None:
+        tensor = tensor.to(torch_dtype(dtype))
+    elif tensor.dtype is torch.float64 or not isinstance(value, np.ndarray):
+        if tensor.dtype.is_floating_point:
+            tensor = tensor.to(TORCH[config.floatx()])
+        elif tensor.dtype is torch.int64:
+            tensor = tensor.to(torch.int32)
+    return tensor if device is None else tensor.to(device)
+
+
 def result_type(*dtypes):
     """Name of the element type in which values of several types are combined.
 
@@ -136,6 +151,7 @@ def _promotable(dtype):
 _WEAK = {int: "int*", float: "float*", complex: "complex64"}
 
 
+# `torch.compile` takes the result for a constant: a name follows from names.
 @functools.cache
 def _join(names, precision):
     for name in names:
@@ -168,3 +184,6 @@ def _join(names, precision):
     if unsigned:
         return f"uint{min(unsigned, 32)}"
     return f"int{precision}" if "int*" in names else "bool"
+
+
+_join.__wrapped__._dynamo_marked_constant = True

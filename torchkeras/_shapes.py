@@ -1,5 +1,7 @@
 """Shapes as tuples in which None stands for an unknown size."""
 
+import operator
+
 import torch
 
 
@@ -36,3 +38,18 @@ def is_shape(value):
     return isinstance(value, (tuple, list)) and all(
         size is None or (isinstance(size, int) and not isinstance(size, bool)) for size in value
     )
+
+
+def axes_of(axis, ndim):
+    """Numbers from 0 of one axis or several, of which negative ones count from the end.
+
+    Raises:
+        ValueError: if there is no such axis.
+    """
+    axes = list(axis) if isinstance(axis, (tuple, list, set, range)) else [operator.index(axis)]
+    for a in axes:
+        if not -ndim <= a < ndim:
+            raise ValueError(
+                f"axis {a} is out of bounds for a tensor of {ndim} axes. Received: axis={axis}"
+            )
+    return [a % ndim for a in axes]

@@ -48,14 +48,27 @@ def reset_names():
 
 
 @contextlib.contextmanager
-def name_scope(name, owner=None):
-    """Variables made inside have ``name/`` before their path; ``owner``: whose name it is."""
-    stack = _stack()
-    stack.append((name, owner))
+def name_scope(name, owner=None, parent=None):
+    """Variables made inside have ``name/`` before their path.
+
+    Args:
+        name: The name.
+        owner: Whose name it is.
+        parent: Path that stands in the place of the open scopes; default they stay.
+    """
+    before = _stack()
+    outer = before if parent is None else [(parent, None)] if parent else []
+    _scopes.stack = [*outer, (name, owner)]
     try:
         yield
     finally:
-        stack.pop()
+        _scopes.stack = before
+
+
+def in_scope(name, owner):
+    """Whether the innermost scope is that one."""
+    stack = _stack()
+    return bool(stack) and stack[-1][0] == name and stack[-1][1] is owner
 
 
 def scope_path():

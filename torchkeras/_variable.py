@@ -1,6 +1,7 @@
 """Weights: tensors with a name, that layers, optimizers and metrics keep."""
 
 import contextlib
+import operator
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,36 @@ from torch import nn
 from torchkeras import _device, _dtypes, _state
 from torchkeras._shapes import standardize_shape
 
+# Finds an initializer by its name; `initializers` sets it, for it stands after this module.
+named_initializer: Any = None
+# What numpy makes of an operator between an array and a variable.
+_OPERATORS = {
+    np.add: operator.add,
+    np.subtract: operator.sub,
+    np.multiply: operator.mul,
+    np.true_divide: operator.truediv,
+    np.floor_divide: operator.floordiv,
+    np.remainder: operator.mod,
+    np.power: operator.pow,
+    np.matmul: operator.matmul,
+    np.less: operator.lt,
+    np.less_equal: operator.le,
+    np.greater: operator.gt,
+    np.greater_equal: operator.ge,
+    np.equal: operator.eq,
+    np.not_equal: operator.ne,
+    np.bitwise_and: operator.and_,
+    np.bitwise_or: operator.or_,
+    np.bitwise_xor: operator.xor,
+}
+
 
 class Variable(nn.Parameter):
     """A tensor that keeps its place: an `nn.Parameter` with a name and ways to set it.
 
     Args:
         initializer: A tensor, array or number to start from, or a function
-            ``(shape, dtype) -> tensor``, which needs ``shape``.
+            ``(shape, dtype) -> tensor`` or the name of an initializer, which need ``shape``.
         shape: Shape of the value, where ``initializer`` is a function.
         dtype: Name of the element type; default floatx.
         trainable: Whether gradients are taken; the same thing as ``requires_grad``.
@@ -41,9 +65,9 @@ class Variable(nn.Parameter):
     autocast: bool
     aggregation: str
     synchronization: str
-    overwrite_with_gradient: bool
-    regularizer: Any
-    constraint: Any
+    _overwrite_with_gradient: bool
+    _regularizer: Any = None
+    _constraint: Any = None
     _trainable: bool
 
     def __new__(
@@ -70,6 +94,8 @@ class Variable(nn.Parameter):
                 f"Received: name={name}"
             )
         device = _device.default_device()
+        if isinstance(initializer, str):
+            initializer = named_initializer(initializer)
         with torch.no_grad():
             if callable(initializer) and not isinstance(initializer, torch.Tensor):
                 if shape is None or None in (shape := standardize_shape(shape)):
@@ -104,9 +130,7 @@ class Variable(nn.Parameter):
         self.name = name
         scope = _state.scope_path()
         self.path = f"{scope}/{name}" if scope else name
-        self.regularizer = None
-        self.constraint = None
-        self.overwrite_with_gradient = False
+        self._overwrite_with_gradient = False
         return self
 
     # nn.Parameter's metaclass gate and tensor constructor take other arguments.
@@ -124,6 +148,35 @@ class Variable(nn.Parameter):
         if self.dtype.is_floating_point:
             self.requires_grad_(bool(value))
         _state.touch()
+
+    @property
+    def regularizer(self):
+        """Function of the value whose result is added to the loss, or ``None``."""
+        return self._regularizer
+
+    @regularizer.setter
+    def regularizer(self, function):
+        self._regularizer = _function("regularizer", function)
+
+    @property
+    def constraint(self):
+        """Function from the value after an update to the one that is kept, or ``None``."""
+        return self._constraint
+
+    @constraint.setter
+    def constraint(self, function):
+        self._constraint = _function("constraint", function)
+
+    @property
+    def overwrite_with_gradient(self):
+        """Whether an optimizer replaces the value by the gradient."""
+        return self._overwrite_with_gradient
+
+    @overwrite_with_gradient.setter
+    def overwrite_with_gradient(self, value):
+        if not isinstance(value, bool):
+            raise TypeError(f"`overwrite_with_gradient` must be a boolean. Received: {value}")
+        self._overwrite_with_gradient = value
 
     @property
     def value(self):
@@ -183,6 +236,57 @@ class Variable(nn.Parameter):
     def __array__(self, dtype=None, copy=None):
         return np.asarray(self.numpy(), dtype=dtype)
 
+    # Operators in which torch promotes otherwise than Keras, or not at all. `torch.compile`
+    # knows torch's alone; they are the same on floats of one type.
+
+    def __matmul__(self, other: Any):
+        if getattr(other, "dtype", None) is self.dtype:
+            return torch.matmul(self, other)
+        return torch.matmul(*_promoted(self, other))
+
+    def __rmatmul__(self, other: Any):
+        if getattr(other, "dtype", None) is self.dtype:
+            return torch.matmul(other, self)
+        return torch.matmul(*_promoted(other, self))
+
+    def __sub__(self, other: Any):
+        if getattr(other, "dtype", self.dtype) is self.dtype is not torch.bool:
+            return torch.sub(self, other)
+        return torch.sub(*_cast_boolean(self, other))
+
+    def __rsub__(self, other: Any):
+        if getattr(other, "dtype", self.dtype) is self.dtype is not torch.bool:
+            return torch.sub(other, self)
+        return torch.sub(*_cast_boolean(other, self))
+
+    def __rtruediv__(self, other):
+        # torch multiplies by the reciprocal, which rounds twice.
+        return torch.true_divide(torch.as_tensor(other, device=self.device), self)
+
+    def __and__(self, other):
+        return torch.logical_and(self, torch.as_tensor(other, device=self.device))
+
+    def __or__(self, other):
+        return torch.logical_or(self, torch.as_tensor(other, device=self.device))
+
+    def __xor__(self, other):
+        return torch.logical_xor(self, torch.as_tensor(other, device=self.device))
+
+    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
+
+    def __round__(self, ndigits=None):
+        return torch.round(self, decimals=ndigits or 0)
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        """Operators beside an array are torch's, so that gradients come through them."""
+        function = _OPERATORS.get(ufunc)
+        if function is not None and method == "__call__" and not kwargs:
+            return function(*(torch.as_tensor(x, device=self.device) for x in inputs))
+        if any(isinstance(x, torch.Tensor) for x in kwargs.get("out", ())):
+            return NotImplemented  # numpy cannot write into a variable: `assign` does
+        inputs = [np.asarray(x) if isinstance(x, torch.Tensor) else x for x in inputs]
+        return getattr(ufunc, method)(*inputs, **kwargs)
+
     def __repr__(self):
         value = np.array_str(self.numpy()) if self.device.type != "meta" else "meta"
         return (
@@ -210,6 +314,37 @@ class Variable(nn.Parameter):
         return _rebuild, (type(self), value, self.requires_grad, dict(self.__dict__))
 
 
+def _function(name, value):
+    if value is not None and not callable(value):
+        raise ValueError(
+            f"Invalid value for attribute `{name}`. Expected a callable (such as a "
+            f"`torchkeras.{name}s.{name.title()}` instance) or `None`. Received: {name}={value}"
+        )
+    return value
+
+
+def _tensors(one, other):
+    device = (one if isinstance(one, Variable) else other).device
+    return torch.as_tensor(one, device=device), torch.as_tensor(other, device=device)
+
+
+def _promoted(one, other):
+    """Two tensors in the one element type that Keras gives the result."""
+    one, other = _tensors(one, other)
+    dtype = _dtypes.TORCH[_dtypes.result_type(one.dtype, other.dtype)]
+    return one.to(dtype), other.to(dtype)
+
+
+def _cast_boolean(one, other):
+    """Two tensors, of which booleans beside another type are in that one."""
+    one, other = _tensors(one, other)
+    if one.dtype is torch.bool:
+        one = one.to(other.dtype)
+    elif other.dtype is torch.bool:
+        other = other.to(one.dtype)
+    return one, other
+
+
 def _rebuild(cls, value, requires_grad, attributes):
     self = torch.Tensor._make_subclass(cls, value, requires_grad)
     self.__dict__.update(attributes)
@@ -224,17 +359,28 @@ def in_layout(value, layout):
     return value.permute(*layout).contiguous().permute(*back)
 
 
-@contextlib.contextmanager
-def name_scope(name):
-    """Variables and layers made inside have ``name/`` before their path.
+def name_scope(name, caller=None, deduplicate=True, override_parent=None):
+    """A context in which variables and layers have ``name/`` before their path.
+
+    Args:
+        name: The name.
+        caller: Whose name it is, any object.
+        deduplicate: Whether a scope of the same name and caller directly inside adds nothing.
+        override_parent: Path that stands before the name in the place of the open scopes.
 
     Raises:
         ValueError: if ``name`` is no string or has a slash in it.
+
+    Example:
+        >>> with torchkeras.name_scope("encoder"):
+        ...     torchkeras.Variable(1.0, name="scale").path
+        'encoder/scale'
     """
     if not isinstance(name, str) or "/" in name:
         raise ValueError(
             "Argument `name` must be a string and cannot contain character `/`. "
             f"Received: name={name}"
         )
-    with _state.name_scope(name):
-        yield
+    if deduplicate and caller is not None and _state.in_scope(name, caller):
+        return contextlib.nullcontext()
+    return _state.name_scope(name, caller, override_parent)

@@ -17,9 +17,11 @@ __all__ = [
     "image_data_format",
     "is_flash_attention_enabled",
     "is_interactive_logging_enabled",
+    "is_nnx_enabled",
     "is_traceback_filtering_enabled",
     "max_epochs",
     "max_steps_per_epoch",
+    "set_backend",
     "set_dtype_policy",
     "set_epsilon",
     "set_floatx",
@@ -46,6 +48,27 @@ _make_policy: Any = None
 def backend():
     """Name of the library that computes: always ``"torch"``."""
     return "torch"
+
+
+def set_backend(backend):
+    """Checks that a script asks for what there is: torch.
+
+    Args:
+        backend: ``"torch"``.
+
+    Raises:
+        ValueError: for any other library.
+    """
+    if backend != "torch":
+        raise ValueError(
+            f"There is no backend but torch. Expected 'torch'. Received: backend={backend!r}; for "
+            "another one use Keras itself."
+        )
+
+
+def is_nnx_enabled():
+    """Whether layers are modules of Flax: never, they are torch's."""
+    return False
 
 
 def floatx():

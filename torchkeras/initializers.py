@@ -6,7 +6,7 @@ import numbers
 import torch
 from torch.signal import windows
 
-from torchkeras import _device, _dtypes, random
+from torchkeras import _device, _dtypes, _variable, random
 from torchkeras._configurable import Configurable
 from torchkeras._registry import Registry
 from torchkeras.saving import _objects
@@ -666,6 +666,9 @@ def get(identifier):
     if hasattr(identifier, "__array__") and not isinstance(identifier, type):
         return _from_value(identifier)
     return _registry.get(identifier)
+
+
+_variable.named_initializer = get
 
 
 def _from_value(value):

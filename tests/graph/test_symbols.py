@@ -102,6 +102,82 @@ def test_function():
     assert add([torchkeras.Input((3,)), torchkeras.Input((3,))])["sum"].shape == (None, 3)
 
 
+class TestFunction:
+    """A graph between mere symbols, whose history nobody made."""
+
+    x, y = torchkeras.KerasTensor((None, 3)), torchkeras.KerasTensor((None, 3))
+
+    def test_symbols_without_history(self):
+        add = torchkeras.Function([self.x, self.y], self.x * 2 + self.y)
+        assert [o.name.rstrip("_0123456789") for o in add.operations] == ["multiply", "add"]
+        assert torch.equal(add([np.ones((1, 3)), torch.ones(1, 3)]), torch.full((1, 3), 3.0))
+        assert add.compute_output_shape([(4, 3), (4, 3)]) == (4, 3)
+        double = torchkeras.Function(self.x, self.x * 2)
+        assert double(torchkeras.KerasTensor((7, 3))).shape == (7, 3)
+
+    def test_part_of_a_graph(self):
+        a, b = torchkeras.Input((3,)), torchkeras.Input((3,))
+        middle = a + b
+        end = torchkeras.ops.power(middle, 2)
+        part = torchkeras.Function(middle, end)
+        assert [o.name for o in part.operations] == [end._keras_history.operation.name]
+        assert torch.equal(part(torch.full((1, 3), 3.0)), torch.full((1, 3), 9.0))
+
+    @pytest.mark.parametrize(
+        "make,match",
+        [
+            (lambda x, y: torchkeras.Function([], x + y), "`inputs` argument cannot be empty"),
+            (lambda x, y: torchkeras.Function([x], []), "`outputs` argument cannot be empty"),
+            (lambda x, y: torchkeras.Function([x, 3], x + y), "invalid value 3 of type int"),
+            (lambda x, y: torchkeras.Function(x, x + y), "Graph disconnected"),
+            (lambda x, y: torchkeras.Function(x, y), "Output with path `` is not connected"),
+            (lambda x, y: torchkeras.Function([x, y], x + y)(torch.ones(1, 3)), "structure"),
+            (lambda x, y: torchkeras.Function(x, x * 2)(torch.ones(1, 4)), "incompatible inputs"),
+            (lambda x, y: torchkeras.Function(x, x * 2)(torch.ones(3)), "incompatible inputs"),
+        ],
+    )
+    def test_errors(self, make, match):
+        with pytest.raises(ValueError, match=match):
+            make(self.x, self.y)
+
+
+def test_operation_with_several_outputs():
+    class Both(torchkeras.Operation):
+        def call(self, x):
+            return x * 2, x.sum()
+
+    both = Both()
+    outputs = both(torchkeras.KerasTensor((2, 3)))
+    assert isinstance(outputs, tuple) and both.output == list(outputs)
+    with pytest.raises(NotImplementedError, match="variadic positional"):
+
+        class Loose(torchkeras.Operation):
+            def __init__(self, *args):
+                super().__init__()
+
+        Loose(1).get_config()
+
+
+def test_scopes():
+    with torchkeras.name_scope("a"):
+        owner = object()
+        with torchkeras.name_scope("b", caller=owner):
+            with torchkeras.name_scope("b", caller=owner):
+                assert torchkeras.Variable(1.0, name="v").path == "a/b/v"
+            with torchkeras.name_scope("b", caller=owner, deduplicate=False):
+                assert torchkeras.Variable(1.0, name="v").path == "a/b/b/v"
+        with torchkeras.name_scope("b", override_parent="x/y"):
+            assert torchkeras.Variable(1.0, name="v").path == "x/y/b/v"
+        assert torchkeras.Variable(1.0, name="v").path == "a/v"
+    seen = []
+    with torchkeras.SymbolicScope() as scope:
+        seen.append(scope.depth())
+    op(lambda x: (seen.append(scope.depth()), x)[1])(torchkeras.KerasTensor((2,)))
+    assert seen[:2] == [1, 1] and scope.depth() == 0
+    with pytest.raises(ValueError, match="`device_name`"):
+        torchkeras.device(123)
+
+
 class TestErrors:
     x = torchkeras.Input((3,))
 
@@ -109,7 +185,7 @@ class TestErrors:
         with pytest.raises(ValueError, match="symbolic"):
             np.asarray(self.x)
 
-    @pytest.mark.parametrize("use", [bool, float, int, iter, list])
+    @pytest.mark.parametrize("use", [bool, float, int])
     def test_values(self, use):
         with pytest.raises(TypeError, match="symbolic"):
             use(self.x)
@@ -130,6 +206,22 @@ class TestErrors:
     def test_no_symbol(self):
         with pytest.raises(ValueError, match="`outputs` values must be KerasTensors"):
             torchkeras.Model(self.x, torch.ones(3))
+
+    @pytest.mark.parametrize("use", [list, tuple, iter])
+    def test_iteration(self, use):
+        with pytest.raises(NotImplementedError, match="Iterating"):
+            use(self.x)
+
+    @pytest.mark.parametrize("name", ["shape", "dtype", "sparse", "ragged", "ragged_rank"])
+    def test_attributes_are_fixed(self, name):
+        with pytest.raises(AttributeError, match=f"`{name}` attribute of KerasTensor is immutable"):
+            setattr(self.x, name, None)
+
+    def test_arguments(self):
+        with pytest.raises(ValueError, match="`sparse=True` and `ragged=True`"):
+            torchkeras.KerasTensor((2,), sparse=True, ragged=True)
+        with pytest.raises(TypeError, match="Unexpected keyword arguments: foo"):
+            torchkeras.KerasTensor((2,), foo=1)
 
     @pytest.mark.parametrize("shape", ["abc", 3, (-1,), (2.5,), ("a",)])
     def test_shapes(self, shape):

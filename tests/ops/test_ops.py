@@ -251,14 +251,19 @@ NOT_SMOOTH = (
 )
 
 
-@pytest.mark.parametrize(
-    "call",
-    [
-        c
-        for c in cases.CASES
-        if re.search(r"\b(a|b|p|u|v|w|t|q|kv|x3|x4|k1|k2)\b", c) and not re.search(NOT_SMOOTH, c)
-    ],
+SMOOTH = [
+    c
+    for c in cases.CASES
+    if re.search(r"\b(a|b|p|u|v|w|t|q|kv|x3|x4|k1|k2)\b", c) and not re.search(NOT_SMOOTH, c)
+]
+# What jumps, or has a value that is fixed only up to a sign.
+NO_DIFFERENCE = (
+    r"max_pool\(x3|segment_max|floor_divide|norm\(a, ord=-2|norm\(v, ord=0|eigh|mod\(|remainder"
+    r"|nextafter|ctc_decode"
 )
+
+
+@pytest.mark.parametrize("call", SMOOTH)
 @pytest.mark.filterwarnings("ignore")
 def test_gradients(call):
     """Gradients of a random projection of the outputs are those of real Keras."""
@@ -291,6 +296,41 @@ def test_gradients(call):
             one = torch.zeros_like(other) if one is None else one
             other = torch.zeros_like(one) if other is None else other
             np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4, err_msg=call)
+
+
+def projected(call, tensors):
+    """The sum of the outputs of a call, each element times a fixed random number."""
+    generator = torch.Generator().manual_seed(0)
+    total = torch.zeros((), dtype=torch.float64)
+    for o in tree.flatten(run(call, ops, tensors)):
+        if isinstance(o, torch.Tensor) and (o.is_floating_point() or o.is_complex()):
+            o = torch.view_as_real(o) if o.is_complex() else o
+            total = total + (o.double() * torch.rand(o.shape, generator=generator).double()).sum()
+    return total
+
+
+@pytest.mark.parametrize("call", [c for c in SMOOTH if not re.search(NO_DIFFERENCE, c)])
+@pytest.mark.filterwarnings("ignore")
+def test_gradients_are_differences(call):
+    """Along a random direction the gradient is the quotient of small differences."""
+    tensors = values()
+    floats = {n: t for n, t in tensors.items() if t.dtype == torch.float32}
+    used = {n: t for n, t in floats.items() if re.search(rf"\b{n}\b", call)}
+    generator = torch.Generator().manual_seed(1)
+    away = {n: torch.randn(t.shape, generator=generator) for n, t in used.items()}
+    step = 1e-3
+    high, low = (
+        projected(call, tensors | {n: t + sign * step * away[n] for n, t in used.items()})
+        for sign in (1, -1)
+    )
+    total = projected(call, tensors | {n: t.requires_grad_() for n, t in used.items()})
+    if not total.requires_grad:
+        assert high == low
+        return
+    gradients = torch.autograd.grad(total, list(used.values()), allow_unused=True)
+    expected = sum((g * d).sum() for g, d in zip(gradients, away.values()) if g is not None)
+    size = sum(g.norm() for g in gradients if g is not None)
+    assert abs(float((high - low) / (2 * step) - expected)) < 0.01 * float(size) + 0.01
 
 
 def test_custom_gradient():
@@ -444,6 +484,25 @@ ERRORS = [
     ("unstack([1.0], axis=3)", ValueError, "axis 3 is out of bounds"),
     ("sum(KerasTensor((2,)), axis=3)", ValueError, "axis 3 is out of bounds"),
     ("argpartition([1, 2], (0, 1))", ValueError, "integer"),
+    ("argsort(KerasTensor((2,)), axis=3)", ValueError, "axis 3 is out of bounds"),
+    ("prod([1, 2], axis=3)", ValueError, "axis 3 is out of bounds"),
+    ("median([1, 2], axis=-3)", ValueError, "axis -3 is out of bounds"),
+    ("take([1, 2], [0], axis=3)", ValueError, "axis 3 is out of bounds"),
+    ("take_along_axis(KerasTensor((2,)), [0], axis=3)", ValueError, "axis 3 is out of bounds"),
+    ("unique(KerasTensor((2,)), axis=3)", ValueError, "axis 3 is out of bounds"),
+    ("layer_normalization([1.0, 2.0], axis=3)", ValueError, "axis 3 is out of bounds"),
+    ("rms_normalization(KerasTensor((2,)), axis=3)", ValueError, "axis 3 is out of bounds"),
+    ("linspace(KerasTensor((2,)), 1, axis=3)", ValueError, "axis 3 is out of bounds"),
+    ("cross(KerasTensor((2, 3)), KerasTensor((2, 3)), axisc=3)", ValueError, "out of bounds"),
+    ("roll([1, 2], 1, axis=3)", ValueError, "axis 3 is out of bounds"),
+    ("transpose([[1, 2]], (0,))", ValueError, "same length as the input shape, expected 2"),
+    ("concatenate([KerasTensor((2,)), KerasTensor((2, 3))])", ValueError, "must have the same"),
+    ("get_item([1, 2], (..., ...))", ValueError, "only have one ellipsis"),
+    ("trace([1, 2])", ValueError, "at least two axes"),
+    ("dot(np.ones((2, 1)), np.ones((3, 2)))", ValueError, "must have the same sizes"),
+    ("inner(np.ones(2), np.ones(3))", ValueError, "last dimension"),
+    ("ctc_decode(np.ones((1, 2, 3)), [2], 'x')", ValueError, "Invalid strategy x"),
+    ("ctc_decode(np.ones((2, 3)), [2])", ValueError, "batch, steps, classes"),
     ("fold([[1.0]], (1, 1), 1)", ValueError, "3D"),
     ("depthwise_conv(np.ones((1, 4, 3)), np.ones((2, 2, 1)))", ValueError, "channels must match"),
     ("broadcast_to(KerasTensor((2, 3)), (4, 3))", ValueError, "broadcast"),
@@ -557,6 +616,8 @@ def calls(function, *args):
 def test_few_calls():
     a, b = torch.ones(2), torch.ones(2)
     assert calls(ops.add, a, b) <= 3
+    assert calls(ops.multiply, a, 2.0) <= 3
+    assert calls(ops.clip, a, 0, 1) <= 17
     assert calls(ops.exp, a) <= 3
     assert calls(ops.sum, a) <= 5
     assert calls(ops.maximum, a, b) <= 10
@@ -569,6 +630,86 @@ def test_whole_graphs(name):
         lambda x: getattr(ops, name)(x, x) if name in ("add", "matmul") else getattr(ops, name)(x)
     )(torch.ones(3, 3))
     assert explained.graph_break_count == 0
+
+
+# What breaks a graph: branches on values, results whose shapes are values, torch's `ctc_loss`.
+BREAKS = (
+    r"ctc_loss|while_loop\(lambda x: ops|rms_scaling|vectorize|custom_gradient|convert_to_numpy"
+)
+# The first call of each function is quick; the rest are for the slow run.
+FIRST = {re.search(r"ops\.(\w+)", c)[1]: c for c in reversed(cases.CASES)}
+
+
+def compiled(call):
+    tensors = values()
+    names = [n for n in tensors if re.search(rf"\b{n}\b", call)]
+    space = {"ops": ops, "float": float, "slice": slice}
+    function = eval(f"lambda {', '.join(names)}: {call}", space)
+    torch._dynamo.reset()
+    step = torch.compile(function, fullgraph=True, backend="eager")
+    arguments = [tensors[n] for n in names]
+    expected = function(*arguments)
+    if "empty" not in call:
+        assert_same(step(*arguments), expected, call)
+
+
+@pytest.mark.parametrize("call", [c for c in FIRST.values() if not re.search(BREAKS, c)][::6])
+@pytest.mark.filterwarnings("ignore")
+def test_compiled(call):
+    compiled(call)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("call", [c for c in cases.CASES if not re.search(BREAKS, c)])
+@pytest.mark.filterwarnings("ignore")
+def test_every_call_compiled(call):
+    compiled(call)
+
+
+def test_sizes_of_a_traced_graph():
+    def halves(x):
+        n = x.shape[0] // 2
+        rows = ops.reshape(x, (n, 2)) * ops.arange(n)[:, None] + ops.zeros((n, 2))
+        return rows + ops.convert_to_tensor(n) + ops.convert_to_tensor([n, 1])
+
+    step = torch.compile(halves, fullgraph=True, dynamic=True, backend="eager")
+    for n in (4, 6):
+        assert torch.equal(step(torch.ones(n)), halves(torch.ones(n)))
+
+
+@ops.custom_gradient
+def steep(x):
+    return x * 2, lambda g, upstream=None: g * 5
+
+
+CONTROL = {
+    "cond": lambda x: ops.cond(x.sum() > 3, lambda: x + 1, lambda: x),
+    "cond other": lambda x: ops.cond(ops.all(x > 9), lambda: x + 1, lambda: x * 2),
+    "custom_gradient": steep,
+    "scan": lambda x: ops.scan(lambda c, v: (c + v, c * v), ops.zeros(()), x)[1],
+    "fori_loop": lambda x: ops.fori_loop(0, 3, lambda i, v: v + i, x),
+    "map": lambda x: ops.map(lambda v: v * 2, x),
+    "vectorized_map": lambda x: ops.vectorized_map(lambda v: v * 2, x),
+    "switch": lambda x: ops.switch(1, [lambda v: v, lambda v: v * 3], x),
+    "while_loop": lambda x: ops.while_loop(lambda i, v: i < 3, lambda i, v: (i + 1, v * 2), (0, x))[
+        1
+    ],
+    "associative_scan": lambda x: ops.associative_scan(ops.multiply, x),
+    "stop_gradient": lambda x: ops.stop_gradient(x) * x,
+}
+
+
+@pytest.mark.parametrize("name", CONTROL)
+def test_control_flow_compiled(name):
+    """Values and gradients of loops and branches are the same when compiled."""
+    results = []
+    for compile_ in (lambda f: f, lambda f: torch.compile(f, backend="aot_eager")):
+        torch._dynamo.reset()
+        x = torch.arange(1.0, 5.0, requires_grad=True)
+        y = compile_(CONTROL[name])(x)
+        y.sum().backward()
+        results.append((y.detach(), x.grad))
+    torch.testing.assert_close(results[0], results[1])
 
 
 # What needs the values, or has no meta kernel.

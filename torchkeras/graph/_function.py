@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import numpy as np
+
 from torchkeras import tree
 from torchkeras.graph._operation import Operation, without_recording
-from torchkeras.graph._tensor import KerasTensor
+from torchkeras.graph._tensor import KerasTensor, as_tensor
 
 
 class _Slot(int):
@@ -35,16 +37,15 @@ class Graph:
         done = set()  # nodes whose ancestors are all known
         sequence = []  # every node after those it needs
 
-        def node_of(symbol):
+        def node_of(symbol):  # None: nothing made it, it is a mere `KerasTensor(...)`
             history = symbol._keras_history
-            if history is None:
-                raise ValueError(
-                    f"A symbol of the graph was made by no layer: {symbol}. Start from "
-                    "`Input(...)`."
-                )
-            return history.operation._inbound_nodes[history.node_index]
+            return history and history.operation._inbound_nodes[history.node_index]
 
-        def visit(first):
+        def meet(node):
+            if node is not None and node.is_input:
+                order.setdefault(id(node), (node, len(order)))
+
+        def visit(first, path):
             stack = [(first, iter(first.input_tensors))]
             order.setdefault(id(first), (first, len(order)))
             while stack:
@@ -52,16 +53,20 @@ class Graph:
                 for symbol in inputs:
                     parent = node_of(symbol)
                     if id(symbol) in given:
-                        if parent.is_input:
-                            order.setdefault(id(parent), (parent, len(order)))
+                        meet(parent)
                         continue
+                    if parent is None:
+                        raise ValueError(
+                            f"Graph disconnected: cannot find parent for tensor {symbol} at "
+                            f"operation '{node.operation}'. Add it to the `inputs`."
+                        )
                     if id(parent) in done:
                         continue
                     if parent.is_input:
                         raise ValueError(
-                            "`inputs` not connected to `outputs`: an output depends on the input "
-                            f"'{parent.operation.name}' of shape {symbol.shape}, which is not "
-                            "among the `inputs`. Add it to them."
+                            f"`inputs` not connected to `outputs`. Output with path `{path}` is "
+                            f"not connected to `inputs`: it depends on '{parent.operation.name}' "
+                            f"of shape {symbol.shape}. Add that to the `inputs`."
                         )
                     order.setdefault(id(parent), (parent, len(order)))
                     stack.append((parent, iter(parent.input_tensors)))
@@ -72,28 +77,28 @@ class Graph:
                         done.add(id(node))
                         sequence.append(node)
 
-        for symbol in self.flat_outputs:
+        for path, symbol in tree.flatten_with_path(self.outputs):
             node = node_of(symbol)
             if id(symbol) in given:
-                order.setdefault(id(node), (node, len(order)))
+                meet(node)
+            elif node is None or node.is_input:
+                raise ValueError(
+                    "`inputs` not connected to `outputs`. Output with path "
+                    f"`{'.'.join(map(str, path))}` is not connected to `inputs`: {symbol} is none "
+                    "of them, and nothing made it of them."
+                )
             elif id(node) not in done:
-                if node.is_input:
-                    raise ValueError(
-                        f"`inputs` not connected to `outputs`: {symbol} is an input that is not "
-                        "among the `inputs`."
-                    )
-                visit(node)
+                visit(node, ".".join(map(str, path)))
         for symbol in self.flat_inputs:  # inputs that nothing uses
-            node = node_of(symbol)
-            order.setdefault(id(node), (node, len(order)))
+            meet(node_of(symbol))
 
         for node in reversed(sequence):
             here = depth.setdefault(id(node), 0)
             for symbol in node.input_tensors:
-                parent = id(node_of(symbol))
+                parent = id(node_of(symbol))  # of None too: nobody asks for it
                 depth[parent] = max(depth.get(parent, 0), here + 1)
         self.nodes = sequence
-        input_nodes = [node_of(s) for s in self.flat_inputs]
+        input_nodes = [node for node in map(node_of, self.flat_inputs) if node is not None]
         # An operation stands where its earliest call does; inputs stand in the given order.
         operations = {}
         for node, met in order.values():
@@ -159,10 +164,11 @@ class Graph:
         slots += [None] * (self.n_slots - len(slots))
         for operation, kind, args, kwargs, outs, dead in self.steps:
             if call is not None:
-                filled = [slots[args]] if kind == 0 else [[slots[i] for i in args]]
                 if kind == 2:
-                    filled, kwargs = _fill(args, slots), _fill(kwargs, slots)
-                result = call(operation, filled, kwargs if kind == 2 else {})
+                    result = call(operation, _fill(args, slots), _fill(kwargs, slots))
+                else:
+                    one = slots[args] if kind == 0 else [slots[i] for i in args]
+                    result = call(operation, [one], {})
             elif kind == 0:
                 result = operation(slots[args])
             elif kind == 1:
@@ -205,6 +211,10 @@ class Function(Operation):
         outputs: Structure of symbols computed from them.
         name: Name of the operation.
 
+    Raises:
+        ValueError: if there are no inputs or outputs, one of them is no symbol, or an output does
+            not depend on the inputs alone.
+
     Example:
         >>> x = torchkeras.Input((2,))
         >>> double = torchkeras.Function(x, x * 2)
@@ -214,6 +224,19 @@ class Function(Operation):
 
     def __init__(self, inputs, outputs, name=None):
         super().__init__(name=name)
+        for role, structure in (("inputs", inputs), ("outputs", outputs)):
+            leaves = tree.flatten(structure)
+            if not leaves:
+                raise ValueError(
+                    f"`{role}` argument cannot be empty. Received: {role}={structure}. Give at "
+                    "least one symbol."
+                )
+            for leaf in leaves:
+                if not isinstance(leaf, KerasTensor):
+                    raise ValueError(
+                        f"All `{role}` values must be KerasTensors. Received: {role}={structure} "
+                        f"including invalid value {leaf} of type {type(leaf).__name__}."
+                    )
         self._graph = Graph(inputs, outputs)
 
     @property
@@ -232,12 +255,43 @@ class Function(Operation):
         return self._graph.operations
 
     def call(self, inputs):
-        tree.assert_same_structure(self._graph.inputs, inputs)
-        outputs = self._graph.run(tree.flatten(inputs))
+        outputs = self._graph.run([as_tensor(x) for x in self._fitting(inputs)])
         return tree.pack_sequence_as(self._graph.outputs, outputs)
 
     def compute_output_spec(self, inputs):
-        return symbolic_run(self._graph, tree.flatten(inputs))
+        return symbolic_run(self._graph, self._fitting(inputs))
+
+    def _fitting(self, inputs):
+        """The values of the inputs as a list, if they have the structure and the shapes."""
+        expected = self._graph.inputs
+        try:
+            tree.assert_same_structure(expected, inputs)
+        except ValueError:
+            raise ValueError(
+                "Function was called with an invalid input structure. Expected input structure: "
+                f"{expected}. Received input structure: {inputs}"
+            ) from None
+        flat = tree.flatten(inputs)
+        for symbol, value in zip(self._graph.flat_inputs, flat):
+            shape = tuple(value.shape) if hasattr(value, "shape") else np.shape(value)
+            fits = len(shape) == len(symbol.shape)
+            if not fits or any(None not in (n, m) and n != m for n, m in zip(symbol.shape, shape)):
+                raise ValueError(
+                    f"Function was passed incompatible inputs. For input '{symbol.name}', expected "
+                    f"shape {symbol.shape}, but received instead a tensor with shape {shape}."
+                )
+        return flat
+
+    def get_config(self):
+        """Not there: a functional `Model` is what can be saved.
+
+        Raises:
+            NotImplementedError: always.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} has no config. To save a graph make a functional "
+            "`torchkeras.Model(inputs, outputs)` of it."
+        )
 
     def compute_output_shape(self, input_shape):
         """Shapes of the outputs for the shapes of the inputs."""

@@ -1,5 +1,7 @@
 """Output shapes of any torch code: run it twice with different sizes for the unknown axes."""
 
+import threading
+
 import torch
 
 from torchkeras import _dtypes, _state, tree
@@ -27,6 +29,31 @@ def infer_on_zeros(fn, args, kwargs, device):
     return _probe(fn, args, kwargs, device)
 
 
+class SymbolicScope:
+    """A context in which code runs for the shapes of its results alone.
+
+    Layers and functions called on symbols are inside one.
+
+    Example:
+        >>> with torchkeras.SymbolicScope():
+        ...     y = torchkeras.layers.Dense(2)(torchkeras.Input((3,)))
+    """
+
+    _open = threading.local()
+
+    def __enter__(self):
+        self._open.count = self.depth() + 1
+        return self
+
+    def __exit__(self, *exc):
+        self._open.count -= 1
+
+    @classmethod
+    def depth(cls):
+        """How many are open in this thread."""
+        return getattr(cls._open, "count", 0)
+
+
 def _probe(fn, args, kwargs, device):
     def run(size):
         def concrete(leaf):
@@ -39,7 +66,7 @@ def _probe(fn, args, kwargs, device):
             return leaf
 
         a, k = tree.map_structure(concrete, (tuple(args), dict(kwargs)))
-        with torch.no_grad(), torch.device(device), _state.keeping_values():
+        with SymbolicScope(), torch.no_grad(), torch.device(device), _state.keeping_values():
             return fn(*a, **k)
 
     first = run(_PROBES[0])
@@ -50,6 +77,8 @@ def _probe(fn, args, kwargs, device):
 
 
 def _symbol(one, two):
+    if isinstance(one, KerasTensor):  # of the code around it: it does not depend on the sizes
+        return one
     if not isinstance(one, torch.Tensor):
         if one != two:
             raise ValueError(

@@ -1,6 +1,7 @@
 """Operation: what can be called on symbols, and Node: one such call."""
 
 import threading
+from typing import Any
 
 from torchkeras import _configurable, _state, tree
 from torchkeras.graph import _infer, _tensor
@@ -117,9 +118,10 @@ class Operation(_configurable.Configurable):
         return self._node(0, "input").args_structure
 
     @property
-    def output(self):
-        """The symbols that the first call returned."""
-        return self._node(0, "output").outputs
+    def output(self) -> Any:
+        """The symbol that the first call returned, or a list of several."""
+        symbols = self._node(0, "output").output_tensors
+        return symbols[0] if len(symbols) == 1 else list(symbols)
 
     def _node(self, index, what):
         if not self._inbound_nodes:

@@ -1,6 +1,7 @@
 """KerasTensor: a shape and an element type that stand for a tensor to come."""
 
 import collections
+import operator
 from typing import Any
 
 import torch
@@ -12,6 +13,15 @@ from torchkeras._shapes import standardize_shape
 KerasHistory = collections.namedtuple("KerasHistory", ["operation", "node_index", "tensor_index"])
 
 
+def _immutable(name, doc) -> Any:
+    def refuse(self, value):
+        raise AttributeError(
+            f"The `{name}` attribute of KerasTensor is immutable. Make a new KerasTensor."
+        )
+
+    return property(operator.attrgetter(f"_{name}"), refuse, doc=doc)
+
+
 class KerasTensor:
     """Symbol of a tensor: what `Input` returns and layers called on symbols return.
 
@@ -20,13 +30,15 @@ class KerasTensor:
     Args:
         shape: Sizes of the axes, ``None`` where unknown.
         dtype: Name of the element type.
-        sparse: Whether the tensor is sparse; only ``False`` is possible on torch.
-        ragged: Whether the tensor is ragged; only ``False`` is possible on torch.
+        sparse: A mark that the tensor is sparse. Results of operations carry none: torch's
+            kernels take dense tensors, and `Input` makes dense symbols only.
+        ragged: A mark that the tensor is ragged, likewise.
         record_history: Kept for Keras' signature.
         name: Name of the symbol; default an automatic one.
+        **kwargs: ``ragged_rank`` and ``row_splits_dtype``, kept as attributes.
 
     Raises:
-        ValueError: if ``sparse`` or ``ragged`` is asked for.
+        ValueError: if the tensor is to be sparse and ragged.
 
     Example:
         >>> x = torchkeras.KerasTensor((None, 3))
@@ -38,28 +50,37 @@ class KerasTensor:
     _keras_history: Any = None
 
     def __init__(
-        self, shape, dtype="float32", sparse=False, ragged=False, record_history=True, name=None
+        self,
+        shape,
+        dtype="float32",
+        sparse=False,
+        ragged=False,
+        record_history=True,
+        name=None,
+        **kwargs,
     ):
-        if sparse or ragged:
+        if sparse and ragged:
             raise ValueError(
-                "`sparse` and `ragged` tensors have no torch kernels here. Expected False. "
-                f"Received: sparse={sparse}, ragged={ragged}"
+                "KerasTensor cannot have `sparse=True` and `ragged=True` at the same time. "
+                "Leave one out."
             )
         self._shape = standardize_shape(shape)
         self._dtype = _dtypes.standardize_dtype(dtype)
-        self.sparse = False
-        self.ragged = False
+        self._sparse = bool(sparse)
+        self._ragged = bool(ragged)
+        self._ragged_rank = kwargs.pop("ragged_rank", None)
+        self._row_splits_dtype = kwargs.pop("row_splits_dtype", None)
+        if kwargs:
+            raise TypeError(f"Unexpected keyword arguments: {', '.join(kwargs)}")
+        self.record_history = record_history
         self.name = name or f"keras_tensor_{_state.uid('keras_tensor') - 1}".removesuffix("_0")
 
-    @property
-    def shape(self):
-        """Tuple of sizes, ``None`` where unknown."""
-        return self._shape
-
-    @property
-    def dtype(self):
-        """Name of the element type."""
-        return self._dtype
+    shape = _immutable("shape", "Tuple of sizes, ``None`` where unknown.")
+    dtype = _immutable("dtype", "Name of the element type.")
+    sparse = _immutable("sparse", "Whether the tensor was marked as sparse.")
+    ragged = _immutable("ragged", "Whether the tensor was marked as ragged.")
+    ragged_rank = _immutable("ragged_rank", "Number of ragged axes, where that was given.")
+    row_splits_dtype = _immutable("row_splits_dtype", "Type of row splits, where that was given.")
 
     @property
     def ndim(self):
@@ -92,8 +113,8 @@ class KerasTensor:
 
     def __repr__(self):
         return (
-            f"<KerasTensor shape={self._shape}, dtype={self._dtype}, sparse=False, ragged=False, "
-            f"name={self.name}>"
+            f"<KerasTensor shape={self._shape}, dtype={self._dtype}, sparse={self.sparse}, "
+            f"ragged={self.ragged}, name={self.name}>"
         )
 
     @classmethod
@@ -114,7 +135,7 @@ class KerasTensor:
         )
 
     def __iter__(self):
-        raise TypeError("Iterating over a symbolic KerasTensor is not supported.")
+        raise NotImplementedError("Iterating over a symbolic KerasTensor is not supported.")
 
     def __bool__(self):
         raise TypeError("A symbolic KerasTensor cannot be used as a boolean.")
@@ -152,48 +173,6 @@ def _mask_of_output(symbol):
 def record_torch(func, args, kwargs) -> Any:
     """Records a torch function called on symbols; `graph._operation` sets what does it."""
     raise NotImplementedError
-
-
-def _binary(func):
-    def method(self, other):
-        return record_torch(func, (self, other), {})
-
-    def reflected(self, other):
-        return record_torch(func, (other, self), {})
-
-    return method, reflected
-
-
-for _name, _func in {
-    "add": torch.add,
-    "sub": torch.subtract,
-    "mul": torch.multiply,
-    "truediv": torch.true_divide,
-    "floordiv": torch.floor_divide,
-    "mod": torch.remainder,
-    "pow": torch.pow,
-    "matmul": torch.matmul,
-    "and": torch.logical_and,
-    "or": torch.logical_or,
-    "xor": torch.logical_xor,
-}.items():
-    _method, _reflected = _binary(_func)
-    setattr(KerasTensor, f"__{_name}__", _method)
-    setattr(KerasTensor, f"__r{_name}__", _reflected)
-# `==` stays identity, as in Keras: symbols are looked for in lists.
-for _name in ("lt", "le", "gt", "ge"):
-    setattr(KerasTensor, f"__{_name}__", _binary(getattr(torch, _name))[0])
-for _name, _func in {
-    "neg": torch.negative,
-    "abs": torch.abs,
-    "invert": torch.logical_not,
-    "getitem": torch.Tensor.__getitem__,
-}.items():
-
-    def _unary(self, *args, _func=_func):
-        return record_torch(_func, (self, *args), {})
-
-    setattr(KerasTensor, f"__{_name}__", _unary)
 
 
 def is_keras_tensor(x):

@@ -9,6 +9,7 @@ from torchkeras import ops, tree
 from torchkeras.graph._operation import FunctionOperation
 from torchkeras.graph._tensor import KerasTensor
 from torchkeras.layers._input import InputLayer
+from torchkeras.models import _torch_functions
 from torchkeras.saving import _objects
 
 # Arguments of functions that Keras keeps with the operation, though they have no default.
@@ -171,7 +172,10 @@ def _ends(structure, places):
 def _function_config(operation):
     """A function as Keras' operation, and the arguments of its call that are no settings."""
     node = operation._inbound_nodes[0]
-    name, args, kwargs = _as_op(operation.function, node.args, node.kwargs)
+    found = _as_op(operation.function, node.args, node.kwargs)
+    if found is None:
+        return _torch_config(operation, node)
+    name, args, kwargs = found
     parameters = _parameters(name)
     given: dict[str, Any] = {}
     for parameter in parameters:
@@ -205,8 +209,27 @@ def _function_config(operation):
     return data, (call, {})
 
 
+def _torch_config(operation, node):
+    """A function of torch by its name, and the arguments of its call."""
+    name = _torch_functions.name_of(operation.function)
+    if name is None:
+        raise ValueError(
+            f"The function `{operation.function.__name__}` of the graph has no equal among "
+            "`keras.ops` and is no pure function of torch, so a file cannot hold it. Put it into a "
+            "layer: `keras.layers.Lambda`, or a class of yours under "
+            "`@keras.saving.register_keras_serializable()`."
+        )
+    data = {
+        "module": _torch_functions.MODULE,
+        "class_name": name,
+        "config": {"name": operation.name},
+        "registered_name": None,
+    }
+    return data, _torch_functions.saved_arguments(name, (list(node.args), dict(node.kwargs)))
+
+
 def _as_op(function, args, kwargs):
-    """The name among `keras.ops` of a function in a graph, and its arguments there."""
+    """The name among `keras.ops` of a function in a graph, and its arguments; ``None`` if none."""
     name = function.__name__
     if getattr(getattr(ops, name, None), "__wrapped__", None) is function:
         return name, list(args), kwargs
@@ -221,12 +244,8 @@ def _as_op(function, args, kwargs):
         if base in _OF_TORCH and not plain:
             return _OF_TORCH[base], list(args), {}
     except TypeError:  # an argument that Keras' function has not
-        name = base
-    raise ValueError(
-        f"The function `{name}` of the graph has no equal among `keras.ops`, so a file cannot hold "
-        "it. Put it into a layer: `keras.layers.Lambda`, or a class of yours under "
-        "`@keras.saving.register_keras_serializable()`."
-    )
+        pass
+    return None
 
 
 @functools.cache
@@ -237,6 +256,8 @@ def _parameters(name):
 def _function_of(data):
     """The function of an operation's config, taking what a node gives; ``None`` if it is none."""
     module = data.get("module") or ""
+    if module == _torch_functions.MODULE:
+        return _torch_functions.function_of(data["class_name"])
     if not re.fullmatch(r"keras(\.src)?\.ops(\.\w+)?", module):
         return None
     name = re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", data["class_name"]).lower()

@@ -1,6 +1,6 @@
 """Functions on tensors that also work on symbols, by their names in Keras."""
 
-from torchkeras.ops import image, linalg, nn, numpy
+from torchkeras.ops import _operators, image, linalg, nn, numpy  # noqa: F401
 from torchkeras.ops._binary import (
     add,
     allclose,
@@ -107,6 +107,7 @@ from torchkeras.ops._create import (
     zeros,
     zeros_like,
 )
+from torchkeras.ops._ctc import ctc_decode, ctc_loss
 from torchkeras.ops._einops import (
     rearrange,
 )
@@ -231,7 +232,6 @@ from torchkeras.ops._nn import (
     binary_crossentropy,
     categorical_crossentropy,
     celu,
-    ctc_loss,
     depth_to_space,
     dot_product_attention,
     elu,
@@ -434,6 +434,7 @@ __all__ = [
     "cosh",
     "count_nonzero",
     "cross",
+    "ctc_decode",
     "ctc_loss",
     "cumprod",
     "cumsum",

@@ -4,7 +4,7 @@ import torch
 
 from torchkeras import _dtypes
 from torchkeras.graph._tensor import KerasTensor
-from torchkeras.ops._convert import floating, pair, promoted, tensor
+from torchkeras.ops._convert import floating, operands, pair, promoted, tensor
 from torchkeras.ops._op import elementwise, op
 from torchkeras.ops._rules import broadcast, shape_of
 
@@ -21,7 +21,7 @@ def add(x1, x2):
         >>> torchkeras.ops.add([1.0, 2.0], 3)
         tensor([4., 5.])
     """
-    return torch.add(*pair(x1, x2))
+    return torch.add(*operands(x1, x2))
 
 
 def _allclose_rule(x1, x2, rtol=1e-05, atol=1e-08, equal_nan=False):
@@ -148,11 +148,13 @@ def divide(x1, x2):
         >>> torchkeras.ops.divide([1, 4], 2)
         tensor([0.5000, 2.0000])
     """
-    x1, x2 = pair(x1, x2)
+    x1, x2 = operands(x1, x2)
     return torch.divide(floating(x1), floating(x2)) if _integers(x1, x2) else torch.divide(x1, x2)
 
 
 def _integers(x1, x2):
+    if not torch.is_tensor(x2):  # a number, beside floats only
+        return False
     floats = x1.dtype.is_floating_point or x2.dtype.is_floating_point
     return not (floats or x1.dtype.is_complex or x2.dtype.is_complex)
 
@@ -186,7 +188,7 @@ def equal(x1, x2):
         >>> torchkeras.ops.equal([1, 2], 2)
         tensor([False,  True])
     """
-    return torch.eq(*pair(x1, x2))
+    return torch.eq(*operands(x1, x2))
 
 
 @elementwise
@@ -284,7 +286,7 @@ def greater(x1, x2):
         >>> torchkeras.ops.greater([1, 2, 3], 2)
         tensor([False, False,  True])
     """
-    return torch.gt(*pair(x1, x2))
+    return torch.gt(*operands(x1, x2))
 
 
 @elementwise
@@ -299,7 +301,7 @@ def greater_equal(x1, x2):
         >>> torchkeras.ops.greater_equal([1, 2, 3], 2)
         tensor([False,  True,  True])
     """
-    return torch.ge(*pair(x1, x2))
+    return torch.ge(*operands(x1, x2))
 
 
 @elementwise
@@ -424,7 +426,7 @@ def less(x1, x2):
         >>> torchkeras.ops.less([1, 2, 3], 2)
         tensor([ True, False, False])
     """
-    return torch.lt(*pair(x1, x2))
+    return torch.lt(*operands(x1, x2))
 
 
 @elementwise
@@ -439,7 +441,7 @@ def less_equal(x1, x2):
         >>> torchkeras.ops.less_equal([1, 2, 3], 2)
         tensor([ True,  True, False])
     """
-    return torch.le(*pair(x1, x2))
+    return torch.le(*operands(x1, x2))
 
 
 @elementwise
@@ -574,7 +576,7 @@ def multiply(x1, x2):
         >>> torchkeras.ops.multiply([1.0, 2.0], 3)
         tensor([3., 6.])
     """
-    return torch.multiply(*pair(x1, x2))
+    return torch.multiply(*operands(x1, x2))
 
 
 @elementwise
@@ -607,7 +609,7 @@ def not_equal(x1, x2):
         >>> torchkeras.ops.not_equal([1, 2], 2)
         tensor([ True, False])
     """
-    return torch.ne(*pair(x1, x2))
+    return torch.ne(*operands(x1, x2))
 
 
 @elementwise
@@ -638,7 +640,7 @@ def power(x1, x2):
         >>> torchkeras.ops.power([2.0, 3.0], 2)
         tensor([4., 9.])
     """
-    return torch.pow(*pair(x1, x2))
+    return torch.pow(*operands(x1, x2))
 
 
 @elementwise
@@ -668,8 +670,9 @@ def subtract(x1, x2):
         >>> torchkeras.ops.subtract([1.0, 2.0], 3)
         tensor([-2., -1.])
     """
-    x1, x2 = pair(x1, x2)
-    if x1.dtype is torch.bool or x2.dtype is torch.bool:  # torch subtracts no booleans
+    x1, x2 = operands(x1, x2)
+    # torch subtracts no booleans
+    if torch.is_tensor(x2) and (x1.dtype is torch.bool or x2.dtype is torch.bool):
         dtype = torch.promote_types(x1.dtype, x2.dtype)
         x1, x2 = x1.to(dtype), x2.to(dtype)
     return torch.subtract(x1, x2)
@@ -687,5 +690,5 @@ def true_divide(x1, x2):
         >>> torchkeras.ops.true_divide([1, 4], 2)
         tensor([0.5000, 2.0000])
     """
-    x1, x2 = pair(x1, x2)
+    x1, x2 = operands(x1, x2)
     return torch.divide(floating(x1), floating(x2)) if _integers(x1, x2) else torch.divide(x1, x2)

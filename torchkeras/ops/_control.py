@@ -84,9 +84,17 @@ def cond(pred, true_fn, false_fn):
         >>> torchkeras.ops.cond(torch.tensor(True), lambda: 1, lambda: 2)
         1
     """
+    if torch.compiler.is_compiling() and isinstance(pred, torch.Tensor):
+        # Both branches go into the graph, which may give back no input as it is.
+        branches = [functools.partial(_copied, fn) for fn in (true_fn, false_fn)]
+        return torch.cond(pred.bool().reshape(()), branches[0], branches[1])
     if pred:
         return true_fn()
     return None if false_fn is None else false_fn()
+
+
+def _copied(function):
+    return tree.map_structure(torch.clone, function())
 
 
 def custom_gradient(f):

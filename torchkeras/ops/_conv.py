@@ -365,7 +365,20 @@ def max_pool(inputs, pool_size, strides=None, padding="valid", data_format=None)
     return _given_back(_MAX_POOL[rank](x, window, strides), last)
 
 
-@op
+def _separable_rule(
+    inputs,
+    depthwise_kernel,
+    pointwise_kernel,
+    strides=1,
+    padding="valid",
+    data_format=None,
+    dilation_rate=1,
+):
+    y = _depthwise_rule(inputs, depthwise_kernel, strides, padding, data_format, dilation_rate)
+    return _conv_rule(y, pointwise_kernel, data_format=data_format)
+
+
+@op(rule=_separable_rule)
 def separable_conv(
     inputs,
     depthwise_kernel,

@@ -1,5 +1,7 @@
 """What users hand over, as tensors of the right element types."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -11,9 +13,10 @@ WIDE = {torch.int64, torch.uint64, torch.float64, torch.complex128}
 # What numpy knows and torch has few kernels for.
 _WIDER = {"uint16": "int32", "uint32": "int64"}
 _NUMBERS = (bool, int, float, complex)
+_SYMBOLIC_NUMBERS: Any = (torch.SymInt, torch.SymFloat, torch.SymBool)
 
 
-def as_tensor(x, dtype=None, device=None):
+def as_tensor(x: Any, dtype=None, device=None):
     """A tensor of anything; arrays keep their element types, Python numbers have floatx."""
     if isinstance(x, Tensor):
         return _dtypes.to_tensor(x, dtype, device)
@@ -32,6 +35,10 @@ def as_tensor(x, dtype=None, device=None):
             dtype = _WIDER.get(name, name if name in _dtypes.TORCH else None)
     if device is None:
         device = _device.default_device()
+    if isinstance(x, _SYMBOLIC_NUMBERS):  # a size, while a graph is traced
+        name = dtype or ("int32" if isinstance(x, torch.SymInt) else config.floatx())
+        number: Any = x
+        return torch.scalar_tensor(number, dtype=_dtypes.torch_dtype(name), device=device)
     if isinstance(x, (list, tuple)) and _holds_tensor(x):
         return _stacked([as_tensor(v, dtype, device) for v in x])
     return _dtypes.to_tensor(x, dtype, device)
@@ -39,7 +46,9 @@ def as_tensor(x, dtype=None, device=None):
 
 def _holds_tensor(x):
     return any(
-        isinstance(v, Tensor) or (isinstance(v, (list, tuple)) and _holds_tensor(v)) for v in x
+        isinstance(v, (Tensor, *_SYMBOLIC_NUMBERS))
+        or (isinstance(v, (list, tuple)) and _holds_tensor(v))
+        for v in x
     )
 
 
@@ -69,6 +78,16 @@ def narrow_floating(x):
     return x if x.dtype not in WIDE else x.to(_dtypes.TORCH[_dtypes.result_type(x.dtype)])
 
 
+def operands(x1, x2) -> Any:
+    """Like `pair`, for functions of torch that take a number beside a tensor of floats."""
+    if isinstance(x1, Tensor):
+        if isinstance(x2, Tensor):
+            return x1, x2
+        if (type(x2) is float or type(x2) is int) and x1.dtype.is_floating_point:
+            return x1, x2
+    return pair(x1, x2)
+
+
 def pair(x1, x2):
     """Two tensors that torch promotes as Keras does; Python numbers take the other's type."""
     if isinstance(x1, Tensor):
@@ -88,14 +107,26 @@ def _beside(value, other):
     """A value as a tensor beside another; a number is weak and stays on the CPU."""
     if not isinstance(value, _NUMBERS):
         return as_tensor(value, device=other.device)
-    kind, dtype = _kind(value), other.dtype
-    if _NUMBERS.index(kind) > _rank(dtype):  # only a number of a higher kind matters
-        dtype = _dtypes.TORCH[_dtypes.result_type(dtype, kind)]
+    dtype = other.dtype
+    if not is_weaker(value, dtype):  # only a number of a higher kind matters
+        dtype = _dtypes.TORCH[_dtypes.result_type(dtype, _kind(value))]
     return torch.tensor(value, dtype=dtype)
+
+
+def is_weaker(value, dtype):
+    """Whether a value is a number that takes a tensor's element type."""
+    return isinstance(value, _NUMBERS) and _NUMBERS.index(_kind(value)) <= _rank(dtype)
 
 
 def _kind(number):
     return next(kind for kind in _NUMBERS if isinstance(number, kind))
+
+
+def dtype_or_kind(x):
+    """What takes part in a promotion for ``x``: its element type, or that it is a number."""
+    if isinstance(x, (torch.SymInt, torch.SymFloat)):
+        return int if isinstance(x, torch.SymInt) else float
+    return type(x) if isinstance(x, _NUMBERS) else getattr(x, "dtype", type(x))
 
 
 def _rank(dtype):

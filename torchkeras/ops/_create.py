@@ -7,16 +7,17 @@ import torch
 from torch import Tensor
 
 from torchkeras import _device, _dtypes, config
+from torchkeras._shapes import axes_of
 from torchkeras.graph._tensor import KerasTensor
-from torchkeras.ops._convert import as_tensor, floating, promoted, tensor
+from torchkeras.ops._convert import as_tensor, dtype_or_kind, floating, promoted, tensor
 from torchkeras.ops._op import op
 from torchkeras.ops._rules import broadcast, shape_of
 
 
 def _spaced_symbol(start, stop, num, dtype, axis):
     shape = list(broadcast(shape_of(start), shape_of(stop)))
-    shape.insert(axis if axis >= 0 else len(shape) + 1 + axis, num)
-    kinds = (getattr(x, "dtype", type(x)) for x in (start, stop))
+    shape.insert(axes_of(axis, len(shape) + 1)[0], num)
+    kinds = (dtype_or_kind(x) for x in (start, stop))
     return KerasTensor(shape, dtype or _dtypes.result_type(*kinds, float))
 
 
@@ -38,12 +39,12 @@ def _logspace_rule(start, stop, num=50, endpoint=True, base=10, dtype=None, axis
 def _range_rule(start, stop=None, step=None, dtype=None):
     if dtype is None:
         given = [v for v in (start, stop, step) if v is not None]
-        dtype = _dtypes.result_type(*(getattr(v, "dtype", type(v)) for v in given))
+        dtype = _dtypes.result_type(*(dtype_or_kind(v) for v in given))
     return KerasTensor((None,), dtype)
 
 
 def _convert_rule(x, dtype=None, sparse=None, ragged=None):
-    return KerasTensor(x.shape, dtype or x.dtype)
+    return KerasTensor(x.shape, dtype or x.dtype, sparse=x.sparse and sparse is not False)
 
 
 def _made(function, shape, dtype, *values):
@@ -68,7 +69,7 @@ def arange(start, stop=None, step=None, dtype=None):
     """
     if dtype is None:
         given = [v for v in (start, stop, step) if v is not None]
-        dtype = _dtypes.result_type(*(getattr(v, "dtype", type(v)) for v in given))
+        dtype = _dtypes.result_type(*(dtype_or_kind(v) for v in given))
     if stop is None:
         start, stop = 0, start
     step = 1 if step is None else step

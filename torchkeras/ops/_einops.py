@@ -67,7 +67,7 @@ class _Pattern:
     def _sizes(group, size, lengths, pattern):
         known = {n: lengths[n] for n in group if n in lengths}
         unknown = [n for n in group if n not in lengths]
-        product = math.prod(known.values())
+        product = math.prod(list(known.values()))
         if size is None:
             return {**dict.fromkeys(unknown), **known}
         if len(unknown) > 1 or size % max(product, 1) or (not unknown and product != size):

@@ -2,7 +2,7 @@
 
 import torch
 
-from torchkeras.ops._convert import floating, narrow_floating, pair, tensor
+from torchkeras.ops._convert import floating, is_weaker, narrow_floating, pair, tensor
 from torchkeras.ops._op import elementwise, op
 
 
@@ -213,15 +213,12 @@ def clip(x, x_min, x_max):
     x = tensor(x)
     if x.dtype is torch.bool:
         x = x.to(torch.int32)
+    bounds = [bound for bound in (x_min, x_max) if bound is not None]
+    if bounds and all(is_weaker(bound, x.dtype) for bound in bounds):
+        return torch.clamp(x, x_min, x_max)
     if x_min is not None:
-        x = torch.maximum(*_together(x, x_min))
-    return x if x_max is None else torch.minimum(*_together(x, x_max))
-
-
-def _together(x1, x2):
-    x1, x2 = pair(x1, x2)
-    dtype = torch.result_type(x1, x2)
-    return x1.to(dtype), x2.to(dtype)
+        x = torch.maximum(*pair(x, x_min))
+    return x if x_max is None else torch.minimum(*pair(x, x_max))
 
 
 @op

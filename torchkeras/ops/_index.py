@@ -6,6 +6,7 @@ import math
 import torch
 
 from torchkeras import _dtypes
+from torchkeras._shapes import axes_of
 from torchkeras.graph._tensor import KerasTensor
 from torchkeras.ops._convert import as_tensor, pair, promoted, tensor
 from torchkeras.ops._op import clamped, op
@@ -31,6 +32,7 @@ def argpartition(x, kth, axis=-1):
         raise ValueError(f"`kth` must be an integer. Received: kth={kth}")
     if axis is None:
         x, axis = x.reshape(-1), 0
+    axes_of(axis, max(x.ndim, 1))
     # A sorted order is such an order too.
     return torch.argsort(_sortable(x), dim=axis, stable=True).to(torch.int32)
 
@@ -54,6 +56,7 @@ def argsort(x, axis=-1):
     x = _sortable(tensor(x))
     if axis is None:
         x, axis = x.reshape(-1), 0
+    axes_of(axis, max(x.ndim, 1))
     return torch.argsort(x, dim=axis, stable=True).to(torch.int32)
 
 
@@ -86,10 +89,15 @@ def get_item(x, key):
         x: Tensor, array, list or number.
         key: Integers, slices, ``...``, ``None``, or tensors of integers or booleans.
 
+    Raises:
+        ValueError: for more than one ``...``.
+
     Example:
         >>> torchkeras.ops.get_item([[1, 2], [3, 4]], (..., 0))
         tensor([1, 3], dtype=torch.int32)
     """
+    if isinstance(key, tuple) and builtins.sum(k is ... for k in key) > 1:
+        raise ValueError(f"Slice should only have one ellipsis. Received: key={key}")
     return tensor(x)[key]
 
 
@@ -349,6 +357,7 @@ def sort(x, axis=-1):
     x = tensor(x)
     if axis is None:
         x, axis = x.reshape(-1), 0
+    axes_of(axis, max(x.ndim, 1))
     return torch.sort(x, dim=axis).values
 
 
@@ -370,7 +379,7 @@ def take(x, indices, axis=None):
     indices = as_tensor(indices, device=x.device).long()
     if axis is None:
         x, axis = x.reshape(-1), 0
-    axis = axis % x.ndim
+    (axis,) = axes_of(axis, x.ndim)
     places = torch.where(indices < 0, indices + x.shape[axis], indices).reshape(-1)
     shape = x.shape[:axis] + indices.shape + x.shape[axis + 1 :]
     return torch.index_select(x, axis, places).reshape(shape)
@@ -386,6 +395,7 @@ def _take_along_axis_rule(x, indices, axis=None):
             "`x` and `indices` must have the same number of dimensions, "
             f"but receive shape {shape_of(x)} and {tuple(shape)}."
         )
+    axes_of(axis, len(shape))
     size, rest = shape[axis], list(shape_of(x))
     rest[axis] = shape[axis] = 1
     result = list(broadcast(shape, rest))
@@ -425,8 +435,9 @@ def _unique_rule(
     size=None,
     fill_value=None,
 ):
-    rest = () if axis is None else x.shape[axis % x.ndim + 1 :]
-    before = () if axis is None else x.shape[: axis % x.ndim]
+    place = None if axis is None else axes_of(axis, x.ndim)[0]
+    rest = () if place is None else x.shape[place + 1 :]
+    before = () if place is None else x.shape[:place]
     results = [KerasTensor((*before, size, *rest), x.dtype)]
     if return_index:
         results.append(KerasTensor((size,), "int64"))

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from torchkeras import _dtypes, activations, config
+from torchkeras._shapes import axes_of
 from torchkeras.graph._tensor import KerasTensor
 from torchkeras.ops._convert import as_tensor, floating, promoted, tensor
 from torchkeras.ops._op import op
@@ -43,15 +44,22 @@ def _along(x, axis, parameter):
     parameter = tensor(parameter)
     if parameter.ndim != 1 or x.ndim == 1:
         return parameter
-    return parameter.reshape([-1 if a == axis % x.ndim else 1 for a in range(x.ndim)])
+    (place,) = axes_of(axis, x.ndim)
+    return parameter.reshape([-1 if a == place else 1 for a in range(x.ndim)])
 
 
-def _same_rule(x, *args, **kwargs):
+def _normalized_rule(x, gamma=None, beta=None, axis=-1, epsilon=None, **kwargs):
+    axes_of(axis, x.ndim)
+    return KerasTensor(x.shape, x.dtype)
+
+
+def _scaled_rule(x, scale=None, axis=-1, epsilon=None):
+    axes_of(axis, x.ndim)
     return KerasTensor(x.shape, x.dtype)
 
 
 def _batch_normalization_rule(x, mean, variance, axis, offset=None, scale=None, epsilon=1e-3):
-    size = x.shape[axis]
+    size = x.shape[axes_of(axis, x.ndim)[0]]
     vectors = {"mean": mean, "variance": variance, "offset": offset, "scale": scale}
     for name, vector in vectors.items():
         if vector is not None and size is not None and tuple(shape_of(vector)) != (size,):
@@ -169,36 +177,6 @@ def categorical_crossentropy(target, output, from_logits=False, axis=-1):
     return -torch.sum(target * _log_probabilities(output, from_logits, axis), axis)
 
 
-@op
-def ctc_loss(target, output, target_length, output_length, mask_index=0):
-    """Minus the log-probability of label sequences under all alignments with the steps.
-
-    Args:
-        target: Labels ``(batch, labels)``.
-        output: Logits ``(batch, steps, classes)``.
-        target_length: Number of labels of each sequence, ``(batch,)``.
-        output_length: Number of steps of each sequence, ``(batch,)``.
-        mask_index: Class of the blank.
-
-    Reference: `Graves et al., 2006 <https://dl.acm.org/doi/10.1145/1143844.1143891>`_
-
-    Example:
-        >>> torchkeras.ops.ctc_loss([[1, 2]], torch.zeros(1, 4, 3), [2], [4])
-        tensor([1.6864])
-    """
-    output = floating(output)
-    target = as_tensor(target, device=output.device).long()
-    if target.ndim != 2 or output.ndim != 3:
-        raise ValueError(
-            "Expected `target` of shape (batch, labels) and `output` of shape (batch, steps, "
-            f"classes). Received: {tuple(target.shape)} and {tuple(output.shape)}"
-        )
-    wide = torch.promote_types(output.dtype, torch.float32)
-    log_probabilities = F.log_softmax(output, -1, dtype=wide).transpose(0, 1)
-    lengths = [as_tensor(n, device=output.device).long() for n in (output_length, target_length)]
-    return F.ctc_loss(log_probabilities, target, *lengths, blank=mask_index, reduction="none")
-
-
 def _blocks_rule(x, block_size, data_format, deeper):
     """Sizes of the images' axes divided, or multiplied, by the side of a block."""
     _check_blocks(x, block_size)
@@ -272,7 +250,8 @@ def _attention_rule(query, key, value, *args, **kwargs):
     for name, x in (("query", query), ("key", key), ("value", value)):
         if len(x.shape) != 4:
             raise ValueError(f"`dot_product_attention` only supports 4D inputs. Received: {name}")
-    return KerasTensor((*query.shape[:-1], value.shape[-1]), query.dtype)
+    types = (getattr(x, "dtype", None) or tensor(x).dtype for x in (query, key, value))
+    return KerasTensor((*query.shape[:-1], value.shape[-1]), _dtypes.result_type(*types, float))
 
 
 @op(rule=_attention_rule)
@@ -374,7 +353,7 @@ def gelu(x, approximate=True):
     return activations.gelu(x, approximate)
 
 
-@op(rule=_same_rule)
+@op(rule=_normalized_rule)
 def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None, **kwargs):
     """``(x - mean) / sqrt(variance + epsilon) * gamma + beta``, over the given axes.
 
@@ -397,7 +376,7 @@ def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None, **kwarg
         raise TypeError(f"layer_normalization() got unexpected keywords: {sorted(kwargs)}")
     epsilon = config.epsilon() if epsilon is None else epsilon
     x = floating(x)
-    axes = sorted(a % x.ndim for a in ([axis] if isinstance(axis, int) else axis))
+    axes = sorted(axes_of(axis, x.ndim))
     shape = [x.shape[a] if a in axes else 1 for a in range(x.ndim)]
     wide = x.to(torch.promote_types(x.dtype, torch.float32))
     if rms_scaling:
@@ -419,12 +398,6 @@ def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None, **kwarg
     return y.to(x.dtype)
 
 
-def _check_axis(x, axis):
-    for a in [axis] if isinstance(axis, int) else axis:
-        if not -x.ndim <= a < max(x.ndim, 1):
-            raise ValueError(f"axis {a} is out of bounds for a tensor of {x.ndim} axes.")
-
-
 @op
 def log_softmax(x, axis=-1):
     """The logarithm of `softmax`, computed safely.
@@ -444,7 +417,7 @@ def log_softmax(x, axis=-1):
         x = tensor(x)
         return torch.log_softmax(x.reshape(-1), 0).reshape(x.shape)
     x = tensor(x)
-    _check_axis(x, axis)
+    axes_of(axis, max(x.ndim, 1))
     return activations.log_softmax(x, axis)
 
 
@@ -617,7 +590,7 @@ def relu(x):
     return torch.relu(tensor(x))
 
 
-@op(rule=_same_rule)
+@op(rule=_scaled_rule)
 def rms_normalization(x, scale=None, axis=-1, epsilon=None):
     """``x / sqrt(mean(x**2) + epsilon) * scale``, over the given axes.
 
@@ -635,7 +608,7 @@ def rms_normalization(x, scale=None, axis=-1, epsilon=None):
     """
     epsilon = config.epsilon() if epsilon is None else epsilon
     x = floating(x)
-    axes = sorted(a % x.ndim for a in ([axis] if isinstance(axis, int) else axis))
+    axes = sorted(axes_of(axis, x.ndim))
     wide = x.to(torch.promote_types(x.dtype, torch.float32))
     y = wide * torch.rsqrt(torch.mean(torch.square(wide), axes, keepdim=True) + epsilon)
     if scale is not None:
@@ -662,7 +635,7 @@ def softmax(x, axis=-1):
         x = tensor(x)
         return torch.softmax(x.reshape(-1), 0).reshape(x.shape)
     x = tensor(x)
-    _check_axis(x, axis)
+    axes_of(axis, max(x.ndim, 1))
     return activations.softmax(x, axis)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 
 from torchkeras import _dtypes
+from torchkeras._shapes import axes_of
 from torchkeras.graph._infer import infer
 from torchkeras.graph._tensor import KerasTensor
 from torchkeras.ops._convert import floating, promoted, tensor
@@ -71,7 +72,7 @@ def _cross_rule(x1, x2, axisa=-1, axisb=-1, axisc=-1, axis=None):
         )
     shape = list(broadcast(*shapes))
     if 3 in sizes or None in sizes:
-        shape.insert(axisc if axisc >= 0 else len(shape) + 1 + axisc, 3 if 3 in sizes else None)
+        shape.insert(axes_of(axisc, len(shape) + 1)[0], 3 if 3 in sizes else None)
     types = (getattr(x, "dtype", None) or tensor(x).dtype for x in (x1, x2))
     return KerasTensor(shape, _dtypes.result_type(*types))
 
@@ -157,7 +158,7 @@ def dot(x1, x2):
         return torch.multiply(*promoted(x1, x2))
     axis = -1 if x2.ndim == 1 else -2
     dims: Any = [-1], [axis]
-    return _contract(lambda a, b: torch.tensordot(a, b, dims), x1, x2)
+    return _contract(lambda a, b: _tensordot(a, b, dims), x1, x2)
 
 
 def _einsum_rule(subscripts, *operands, **kwargs):
@@ -194,6 +195,17 @@ def einsum(subscripts, *operands, **kwargs):
     return _contract(lambda *xs: torch.einsum(subscripts, *xs), *operands)
 
 
+def _tensordot(a, b, dims):
+    """torch's, which takes an axis of one beside any other, but for those."""
+    pairs = zip(*dims) if not isinstance(dims, int) else ((i - dims, i) for i in range(dims))
+    if any(a.shape[i] != b.shape[j] for i, j in pairs):
+        raise ValueError(
+            "The axes that are summed over must have the same sizes. Received shapes: "
+            f"{tuple(a.shape)} and {tuple(b.shape)}"
+        )
+    return torch.tensordot(a, b, dims)
+
+
 def _inner_rule(x1, x2):
     n1, n2 = len(shape_of(x1)), len(shape_of(x2))
     labels: list[list] = [[*range(n1)], [*range(n1, n1 + n2)]]
@@ -210,6 +222,9 @@ def inner(x1, x2):
         x1: Tensor, array, list or number.
         x2: Tensor, array, list or number.
 
+    Raises:
+        ValueError: if the last axes differ.
+
     Example:
         >>> torchkeras.ops.inner([1, 2], [3, 4])
         tensor(11, dtype=torch.int32)
@@ -217,8 +232,13 @@ def inner(x1, x2):
     x1, x2 = tensor(x1), tensor(x2)
     if x1.ndim == 0 or x2.ndim == 0:
         return torch.multiply(*promoted(x1, x2))
+    if x1.shape[-1] != x2.shape[-1]:
+        raise ValueError(
+            "`inner` requires the last dimension of `x1` and `x2` to match. "
+            f"Received: x1.shape={tuple(x1.shape)}, x2.shape={tuple(x2.shape)}"
+        )
     dims: Any = [-1], [-1]
-    return _contract(lambda a, b: torch.tensordot(a, b, dims), x1, x2)
+    return _contract(lambda a, b: _tensordot(a, b, dims), x1, x2)
 
 
 @op
@@ -323,7 +343,7 @@ def tensordot(x1, x2, axes=2):
     dims: Any = axes
     if not isinstance(axes, int):
         dims = [[a] if isinstance(a, int) else list(a) for a in dims]
-    return _contract(lambda a, b: torch.tensordot(a, b, dims), tensor(x1), tensor(x2))
+    return _contract(lambda a, b: _tensordot(a, b, dims), tensor(x1), tensor(x2))
 
 
 @op

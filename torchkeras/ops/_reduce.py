@@ -6,6 +6,7 @@ import math
 import torch
 
 from torchkeras import _dtypes
+from torchkeras._shapes import axes_of
 from torchkeras.graph._infer import infer
 from torchkeras.graph._tensor import KerasTensor
 from torchkeras.ops._convert import (
@@ -20,8 +21,8 @@ from torchkeras.ops._op import op
 
 def _running_rule(x, axis=None, dtype=None):
     shape = x.shape
-    if isinstance(axis, int) and not -x.ndim <= axis < builtins.max(x.ndim, 1):
-        raise ValueError(f"axis {axis} is out of bounds for a tensor of {x.ndim} axes.")
+    if axis is not None:
+        axes_of(axis, builtins.max(x.ndim, 1))
     if axis is None:
         shape = (None if None in x.shape else math.prod(x.shape),)
     small = KerasTensor((1,) * x.ndim, x.dtype)
@@ -41,14 +42,15 @@ def _over(function, x, axis, keepdims=False, **kwargs):
 
 def _merged(x, axis, keepdims=False):
     """The tensor with the axes flattened into the last one, and the shape of a reduction."""
-    axes = range(x.ndim) if axis is None else ([axis] if isinstance(axis, int) else axis)
-    axes = sorted({a % x.ndim if x.ndim else a for a in axes})
+    if x.ndim == 0:
+        axes_of(() if axis is None else axis, 1)
+        return x[None], ()
+    axes = sorted(set(range(x.ndim) if axis is None else axes_of(axis, x.ndim)))
     rest = [a for a in range(x.ndim) if a not in axes]
     shape = [1 if a in axes else x.shape[a] for a in (range(x.ndim) if keepdims else rest)]
     if not axes:
         return x[..., None], shape
-    merged = math.prod(x.shape[a] for a in axes)
-    return x.permute(*rest, *axes).reshape([*(x.shape[a] for a in rest), merged]), shape
+    return x.permute(*rest, *axes).flatten(len(rest)), shape
 
 
 def _countable(x):
@@ -179,7 +181,8 @@ def average(x, axis=None, weights=None):
         return _over(torch.mean, narrow_floating(x), axis)
     x, weights = promoted(x, weights, least=(float,))
     if weights.ndim == 1 and x.ndim > 1 and isinstance(axis, int):
-        weights = weights.reshape([-1 if a == axis % x.ndim else 1 for a in range(x.ndim)])
+        (place,) = axes_of(axis, x.ndim)
+        weights = weights.reshape([-1 if a == place else 1 for a in range(x.ndim)])
     weights = weights.expand(x.shape)
     return _over(torch.sum, x * weights, axis) / _over(torch.sum, weights, axis)
 
@@ -234,7 +237,14 @@ def corrcoef(x):
                 [0., 1.]])
     """
     x = tensor(x)
-    return torch.corrcoef(x.double() if x.dtype is torch.int64 else floating(x))
+    x = x.double() if x.dtype is torch.int64 else floating(x)
+    x = x - x.mean(-1, keepdim=True)
+    if x.ndim < 2:
+        return torch.sum(x * x) / torch.sum(x * x)
+    covariance = x @ x.T.conj()
+    variance = torch.diagonal(covariance).real
+    result = covariance / torch.sqrt(variance[:, None] * variance)
+    return result if result.is_complex() else torch.clamp(result, -1, 1)
 
 
 @op
@@ -377,6 +387,8 @@ def max(x, axis=None, keepdims=False, initial=None):
 
 
 def _extreme(function, either, x, axis, keepdims, initial):
+    if x.dtype in (torch.uint16, torch.uint32):  # torch has no kernel for them
+        return _extreme(function, either, x.long(), axis, keepdims, initial).to(x.dtype)
     if initial is None:
         return _over(function, x, axis, keepdims)
     initial = as_tensor(initial, x.dtype, x.device)
@@ -782,6 +794,8 @@ def _quantile(x, q, axis, method, keepdims, nans=False):
         )
     x = narrow_floating(x)
     x, shape = _merged(x, axis, keepdims)
+    if x.shape[-1] == 0:  # the quantiles of nothing are nan
+        x = x.new_full((*x.shape[:-1], 1), math.nan)
     x = torch.sort(x, -1).values  # nan comes last
     wide = torch.promote_types(x.dtype, torch.float32)
     q = as_tensor(q, wide, x.device)
@@ -796,7 +810,9 @@ def _quantile(x, q, axis, method, keepdims, nans=False):
     x = x.expand(q.shape + x.shape)
     low = torch.gather(x, -1, below.long()[..., None])[..., 0]
     high = torch.gather(x, -1, above.long()[..., None])[..., 0]
-    result = torch.lerp(low.to(wide), high.to(wide), part).to(x.dtype)
+    low, high = low.to(wide), high.to(wide)
+    # Beside infinity a part of nothing is nothing.
+    result = torch.where(part == 0, low, low * (1 - part) + high * part).to(x.dtype)
     if not nans:
         result = torch.where(torch.any(isnan, -1), math.nan, result)
     return result.reshape([*q.shape, *shape])
@@ -850,6 +866,8 @@ def trace(x, offset=0, axis1=0, axis2=1):
         tensor(5.)
     """
     x = _countable(x)
+    if x.ndim < 2:
+        raise ValueError(f"`trace` takes at least two axes. Received: x.shape={tuple(x.shape)}")
     if axis1 % x.ndim == axis2 % x.ndim:
         raise ValueError(f"`axis1` and `axis2` must differ. Received: axis1={axis1}, axis2={axis2}")
     return torch.sum(torch.diagonal(x, offset, axis1, axis2), -1, dtype=x.dtype)

@@ -1,9 +1,11 @@
 """Other orders, shapes and parts of the same elements."""
 
 import math
+import numbers
 
 import torch
 
+from torchkeras._shapes import axes_of
 from torchkeras.graph._infer import infer
 from torchkeras.graph._tensor import KerasTensor
 from torchkeras.ops._convert import tensor
@@ -14,7 +16,12 @@ from torchkeras.ops._rules import broadcast, shape_of, unified
 def _joined(function, xs, axis):
     """Runs a function of tensors that differ along one axis at most, with sizes made known."""
     n = len(shape_of(xs[0]))
-    joined = None if axis is None else axis % n
+    if any(len(shape_of(x)) != n for x in xs):
+        raise ValueError(
+            "Every value in `xs` must have the same shape except on the `axis` dim. Received "
+            f"shapes: {', '.join(str(shape_of(x)) for x in xs)}"
+        )
+    joined = None if axis is None else axes_of(axis, n)[0]
     labels = [[(i, a) if a == joined else a for a in range(n)] for i in range(len(xs))]
     return infer(function, (unified(xs, labels),), {})
 
@@ -118,8 +125,7 @@ def _dstack_rule(xs):
 
 
 def _split_rule(x, indices_or_sections, axis=0):
-    if not -x.ndim <= axis < x.ndim:
-        raise ValueError(f"axis {axis} is out of bounds for a tensor of {x.ndim} axes.")
+    axes_of(axis, x.ndim)
     size = x.shape[axis]
 
     def part(length):
@@ -147,11 +153,7 @@ def _check_sections(shape, sections, axis):
 
 
 def _unstack_rule(x, num=None, axis=0):
-    if not -x.ndim <= axis < x.ndim:
-        raise ValueError(
-            f"axis {axis} is out of bounds for a tensor of {x.ndim} axes. Received: axis={axis}"
-        )
-    axis = axis % x.ndim
+    (axis,) = axes_of(axis, x.ndim)
     n = x.shape[axis] if num is None else num
     if n is None:
         raise ValueError(
@@ -599,9 +601,11 @@ def roll(x, shift, axis=None):
         >>> torchkeras.ops.roll([1, 2, 3], 1)
         tensor([3, 1, 2], dtype=torch.int32)
     """
-    if isinstance(shift, int) and isinstance(axis, (tuple, list)):
-        shift = (shift,) * len(axis)
-    return torch.roll(tensor(x), shift, () if axis is None else axis)
+    x = tensor(x)
+    if axis is None:
+        return torch.roll(x, shift)
+    axes = axes_of(axis, x.ndim)
+    return torch.roll(x, (shift,) * len(axes) if isinstance(shift, int) else shift, axes)
 
 
 @op
@@ -758,9 +762,16 @@ def transpose(x, axes=None):
     x = tensor(x)
     if axes is None:
         return x.permute(tuple(range(x.ndim))[::-1])
-    if sorted(a % x.ndim if x.ndim else a for a in axes) != list(range(x.ndim)):
+    n = x.ndim
+    if len(axes) != n:
         raise ValueError(
-            f"Each axis in `axes` must be an integer in [-{x.ndim}, {x.ndim}), and all of them a "
+            f"`axes` must be a list of the same length as the input shape, expected {n}, but "
+            f"received {len(axes)}."
+        )
+    whole = all(isinstance(a, numbers.Integral) and -n <= int(a) < n for a in axes)
+    if not whole or sorted(a % n for a in axes) != list(range(n)):
+        raise ValueError(
+            f"Each axis in `axes` must be an integer in [-{n}, {n}), and all of them a "
             "valid permutation of the axes of `x`. "
             f"Received: axes={list(axes)} for x.shape={tuple(x.shape)}"
         )
@@ -816,10 +827,7 @@ def unstack(x, num=None, axis=0):
         [tensor([1, 2], dtype=torch.int32), tensor([3, 4], dtype=torch.int32)]
     """
     x = tensor(x)
-    if not -x.ndim <= axis < x.ndim:
-        raise ValueError(
-            f"axis {axis} is out of bounds for a tensor of {x.ndim} axes. Received: axis={axis}"
-        )
+    axes_of(axis, x.ndim)
     return list(torch.unbind(x, axis))
 
 

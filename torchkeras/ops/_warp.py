@@ -17,6 +17,7 @@ from torchkeras.ops._image import (
     to_float,
 )
 from torchkeras.ops._op import op
+from torchkeras.ops._rules import shape_of
 
 _FILL_MODES = ("constant", "nearest", "wrap", "mirror", "reflect")
 _INTERPOLATIONS = ("nearest", "bilinear")
@@ -179,7 +180,22 @@ def warped(images, data_format, interpolation, fill_mode, fill_value, places):
     return back(as_before(result, images.dtype))
 
 
-@op(rule=same_rule)
+def _check_transform(transform):
+    shape = shape_of(transform)
+    if len(shape) not in (1, 2) or shape[-1] not in (8, None):
+        raise ValueError(
+            "Invalid transform rank: expected rank 1 (single transform) or rank 2 (batch of "
+            f"transforms), with 8 numbers each. Received input with shape: transform.shape={shape}"
+        )
+
+
+def _affine_rule(images, transform, *args, **kwargs):
+    symbol = same_rule(images)
+    _check_transform(transform)
+    return symbol
+
+
+@op(rule=_affine_rule)
 def affine_transform(
     images,
     transform,
@@ -211,12 +227,7 @@ def affine_transform(
     images = tensor(images)
     transform = as_tensor(transform, device=images.device)
     channels_second(images, data_format)
-    if transform.ndim not in (1, 2) or transform.shape[-1] != 8:
-        raise ValueError(
-            "Invalid transform rank: expected rank 1 (single transform) or rank 2 (batch of "
-            "transforms), with 8 numbers each. Received input with shape: "
-            f"transform.shape={tuple(transform.shape)}"
-        )
+    _check_transform(transform)
 
     def places(rows, columns, x):
         rows_of = transform.to(rows.dtype).reshape(-1, 8, 1, 1)
@@ -236,7 +247,29 @@ def homography(start, end):
     return torch.linalg.solve(torch.cat([first, second], -2), torch.cat([u, v], -1))
 
 
-@op(rule=same_rule)
+def _check_points(start, end):
+    shapes = {"start_points": shape_of(start), "end_points": shape_of(end)}
+    for name, shape in shapes.items():
+        if len(shape) not in (2, 3) or shape[-2:] != (4, 2):
+            raise ValueError(
+                f"Invalid {name} shape: expected (4,2) for a single image or (N,4,2) for a batch. "
+                f"Received shape: {shape}"
+            )
+    start, end = shapes.values()
+    if len(start) != len(end) or any(None not in (n, m) and n != m for n, m in zip(start, end)):
+        raise ValueError(
+            "start_points and end_points must have the same shape. Received "
+            f"start_points.shape={start}, end_points.shape={end}"
+        )
+
+
+def _perspective_rule(images, start_points, end_points, *args, **kwargs):
+    symbol = same_rule(images)
+    _check_points(start_points, end_points)
+    return symbol
+
+
+@op(rule=_perspective_rule)
 def perspective_transform(
     images,
     start_points,
@@ -268,17 +301,7 @@ def perspective_transform(
     images = tensor(images)
     channels_second(images, data_format)
     start, end = (to_float(as_tensor(p, device=images.device)) for p in (start_points, end_points))
-    for name, points in (("start_points", start), ("end_points", end)):
-        if points.ndim not in (2, 3) or points.shape[-2:] != (4, 2):
-            raise ValueError(
-                f"Invalid {name} shape: expected (4,2) for a single image or (N,4,2) for a batch. "
-                f"Received shape: {tuple(points.shape)}"
-            )
-    if start.shape != end.shape:
-        raise ValueError(
-            "start_points and end_points must have the same shape. Received "
-            f"start_points.shape={tuple(start.shape)}, end_points.shape={tuple(end.shape)}"
-        )
+    _check_points(start, end)
 
     def places(rows, columns, x):
         numbers = homography(start.to(rows.dtype), end.to(rows.dtype)).reshape(-1, 8, 1, 1)

@@ -15,12 +15,12 @@ from torchkeras.ops._conv import (
     separable_conv,
     unfold,
 )
+from torchkeras.ops._ctc import ctc_decode, ctc_loss
 from torchkeras.ops._nn import (
     batch_normalization,
     binary_crossentropy,
     categorical_crossentropy,
     celu,
-    ctc_loss,
     depth_to_space,
     dot_product_attention,
     elu,
@@ -71,6 +71,7 @@ __all__ = [
     "celu",
     "conv",
     "conv_transpose",
+    "ctc_decode",
     "ctc_loss",
     "depth_to_space",
     "depthwise_conv",

@@ -123,7 +123,7 @@ def serialize_keras_object(obj) -> Any:
     if isinstance(obj, np.ndarray):
         config = {"value": obj.tolist(), "dtype": obj.dtype.name}
         return {"class_name": "__numpy__", "config": config}
-    if hasattr(obj, "_keras_history"):
+    if getattr(obj, "_keras_history", None) is not None:
         operation, node_index, tensor_index = obj._keras_history
         config = {
             "shape": list(obj.shape),
