@@ -12,6 +12,8 @@ _BATCH_HOOKS = tuple(
     for phase in ("train", "test", "predict")
     for moment in ("begin", "end")
 )
+_NO_HOOKS = dict.fromkeys(_BATCH_HOOKS, ())
+_NO_READERS = dict.fromkeys(_BATCH_HOOKS, False)
 
 
 class CallbackList(Callback):
@@ -93,6 +95,9 @@ class CallbackList(Callback):
     # --- hooks of batches: only to those who listen ----------------------------------
 
     def _find_hooks(self):
+        if not self.callbacks:
+            self._hooks, self._readers = _NO_HOOKS, _NO_READERS
+            return
         listeners = {n: [c for c in self.callbacks if _overrides(c, n)] for n in _BATCH_HOOKS}
         self._hooks = {n: [getattr(c, n) for c in found] for n, found in listeners.items()}
         self._readers = {

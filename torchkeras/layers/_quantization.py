@@ -374,11 +374,11 @@ class Quantizable(Calibrated):
     # --- computing ---------------------------------------------------------------
 
     def _stored(self: Any, name):
-        if name == self._adapted and self._bits in ("int8", "int4"):
+        if self._bits is None or name != self._adapted:
+            return super()._stored(name)
+        if self._bits in ("int8", "int4"):
             return self._integers(name, self._main_shape)
-        if name == self._adapted and self._is_calibrated():
-            return self._few_bits()
-        return super()._stored(name)
+        return self._few_bits() if self._is_calibrated() else super()._stored(name)
 
     def _merged(self: Any, name):
         if self._bits in ("int8", "int4"):

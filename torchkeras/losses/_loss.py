@@ -162,6 +162,8 @@ def _convert(value, dtype, device, keep_integers):
         return tree._rebuild(value, parts)
     if isinstance(value, Tensor):
         if keep_integers and not value.dtype.is_floating_point:
+            if device is None or device == value.device:
+                return value
             dtype = value.dtype
         device = device or value.device
         # Only copies to a device are safe to overlap: a host must not read half a copy.

@@ -8,7 +8,12 @@ import math
 
 import torch
 
-from torchkeras.optimizers._optimizer import Optimizer, runs_fused, with_general_arguments
+from torchkeras.optimizers._optimizer import (
+    Optimizer,
+    once,
+    runs_fused,
+    with_general_arguments,
+)
 
 
 class Adam(Optimizer):
@@ -81,7 +86,7 @@ def adam_step(
     t,
 ):
     """Adam's formulas on lists; ``highest`` is empty without AMSGrad."""
-    rate = learning_rate * math.sqrt(1 - beta_2**t) / (1 - beta_1**t)
+    rate = once(learning_rate * math.sqrt(1 - beta_2**t) / (1 - beta_1**t))
     if runs_fused(variables):
         # The kernel's own correction would change what epsilon is compared with. At step
         # infinity it is none, and ours is in the rate.
@@ -212,7 +217,7 @@ class Adamax(Optimizer):
         torch._foreach_mul_(norms, self.beta_2)
         torch._foreach_maximum_(norms, torch._foreach_abs(gradients))
         divisors = torch._foreach_add(norms, self.epsilon)
-        rate = learning_rate / (1 - self.beta_1 ** self._step_number())
+        rate = once(learning_rate / (1 - self.beta_1 ** self._step_number()))
         torch._foreach_addcdiv_(variables, momentums, divisors, -rate)
 
 
@@ -270,12 +275,12 @@ class Nadam(Optimizer):
         t = self._step_number()
         now, later = self._weight(t), self._weight(t + 1)
         product = self._u_product.item() * now
-        roots = torch._foreach_div(velocities, 1 - self.beta_2**t)
+        roots = torch._foreach_div(velocities, once(1 - self.beta_2**t))
         torch._foreach_sqrt_(roots)
         torch._foreach_add_(roots, self.epsilon)
-        rate = learning_rate * later / (1 - product * later)
+        rate = once(learning_rate * later / (1 - product * later))
         torch._foreach_addcdiv_(variables, momentums, roots, -rate)
-        rate = learning_rate * (1 - now) / (1 - product)
+        rate = once(learning_rate * (1 - now) / (1 - product))
         torch._foreach_addcdiv_(variables, gradients, roots, -rate)
 
     def _update(self, plan, gradients):
@@ -327,11 +332,11 @@ class Lamb(Optimizer):
     def update(self, variables, gradients, learning_rate, momentums, velocities):
         _moments(gradients, momentums, velocities, self.beta_1, self.beta_2)
         t = self._step_number()
-        roots = torch._foreach_div(velocities, 1 - self.beta_2**t)
+        roots = torch._foreach_div(velocities, once(1 - self.beta_2**t))
         torch._foreach_sqrt_(roots)
         torch._foreach_add_(roots, self.epsilon)
         steps = torch._foreach_div(momentums, roots)
-        torch._foreach_div_(steps, 1 - self.beta_1**t)
+        torch._foreach_div_(steps, once(1 - self.beta_1**t))
         norms = torch.stack(torch._foreach_norm(variables))
         step_norms = torch.stack(torch._foreach_norm(steps))
         known = (norms > 0) & (step_norms > 0)

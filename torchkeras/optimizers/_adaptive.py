@@ -6,7 +6,7 @@
 import torch
 
 from torchkeras import initializers
-from torchkeras.optimizers._optimizer import Optimizer, with_general_arguments
+from torchkeras.optimizers._optimizer import Optimizer, once, with_general_arguments
 
 
 class RMSprop(Optimizer):
@@ -352,8 +352,8 @@ class Adafactor(Optimizer):
 
     def update(self, variables, gradients, learning_rate, rows, columns, velocities):
         t = self._step_number()
-        rate = min(learning_rate, t**-0.5)
-        fresh = t**self.beta_2_decay
+        rate = once(min(learning_rate, t**-0.5))
+        fresh = once(t**self.beta_2_decay)
         for x, g, r, c, v in zip(variables, gradients, rows, columns, velocities):
             squares = g * g + self.epsilon_1
             if x.ndim < 2:

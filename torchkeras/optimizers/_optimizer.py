@@ -427,7 +427,7 @@ class Optimizer(Configurable):
         step = calls // every if every else calls
         frequency = self.ema_overwrite_frequency
         overwrites = bool(frequency) and (step + 1) % frequency == 0
-        return not every or (calls + 1) % every == 0, step == 0, overwrites
+        return not every or (calls + 1) % every == 0, self.use_ema and step == 0, overwrites
 
     def _step(self, plan, gradients):
         moves, starts, overwrites = self._next_turn()
@@ -835,6 +835,17 @@ def runs_fused(variables):
         and _is_dense(variable)
         and not torch.compiler.is_compiling()
     )
+
+
+def once(number):
+    """A number worked out from others, so that a compiled step does that once.
+
+    A compiler writes the whole formula into its kernels, which then take the powers of a
+    bias correction for each element.
+    """
+    if torch.compiler.is_compiling():
+        return torch.scalar_tensor(number, dtype=torch.float32, device="cpu").item()
+    return number
 
 
 def _is_dense(variable):

@@ -16,8 +16,8 @@ from torchkeras.utils._batch import unpack_x_y_sample_weight
 # A batch of another shape is compiled for, too, after it came this often and is such a part of
 # all steps.
 _OFTEN, _SHARE = 8, 0.1
-# Steps of each kind that are timed; more where the two are near.
-_TIMED, _TIMED_IF_NEAR = 3, 10
+# Steps of each kind that are timed.
+_TIMED = 7
 # Calls of a new graph that are not timed: compilation, and the recording of a GPU's graph.
 _WARM = 3
 # Seconds that steps have taken when "auto" tries whether compiled ones are faster.
@@ -28,9 +28,9 @@ class CompiledStep:
     """A step of training, evaluation or prediction that gets compiled, if that is faster.
 
     The first batch runs as it is: it makes what is not there yet (weights, slots, metrics), and
-    shows bad input by clear errors. A few more are timed, then the step is compiled for this
-    shape of batch and timed again, and what is faster stays. Batches of another shape, such as
-    a short last one, run as they are until they have come often enough to be worth it.
+    shows bad input by clear errors. Then the step is compiled for this shape of batch, both ways
+    are timed, and the faster one stays. Batches of another shape, such as a short last one, run
+    as they are until they have come often enough to be worth it.
 
     Args:
         model: The model.
@@ -47,6 +47,7 @@ class CompiledStep:
         self.silent = self.waits = model.jit_compile == "auto"
         self.spent = 0.0  # seconds, while it waits
         self.counts = {}  # shapes of a batch -> how often they came
+        self.usual = 0  # how often those came that were timed, since they were
         self.main: Any = None  # those that are timed
         self.graph: Any = None
         self.made_for: Any = ()  # facts of the model, and the optimizer's plan for its weights
@@ -60,13 +61,16 @@ class CompiledStep:
             return self.step(data)
         if self.waits:
             return self._wait_for(data)
+        if self.decided and getattr(data[0], "shape", ()) == self.main[0][0]:
+            self.usual += 1
+            return self._run(data)  # the graph looks at the rest of the shapes
         key = _shapes(data)
         count = self.counts[key] = self.counts.get(key, 0) + 1
-        if self.main is None and count > 1:
-            self.main = key
         varied = len(self.counts) > _OFTEN
+        if self.main is None and (count > 1 or varied):
+            self.main = key
         if self.decided:
-            if key == self.main or varied or count > max(_OFTEN, _SHARE * self.counts[self.main]):
+            if key == self.main or varied or count > max(_OFTEN, _SHARE * self.usual):
                 return self._run(data)
         elif key == self.main or varied:
             return self._try(data)
@@ -83,27 +87,23 @@ class CompiledStep:
     # --- which is faster -----------------------------------------------------------
 
     def _try(self, data):
-        eager, compiled = self.eager, self.compiled
-        if self.graph is None:
-            if len(eager) < _TIMED:
-                return self._timed(self.step, data, eager)
-            if _compiler() is None:
-                return self._stop("`torch.compile` needs a C++ compiler, and none was found", data)
+        if self.graph is None and _compiler() is None:
+            self._stop("`torch.compile` needs a C++ compiler, and none was found")
+            return self.step(data)
         if self.calls < _WARM:
             return self._run(data)
-        if len(compiled) < _TIMED:
-            return self._timed(self._run, data, compiled)
-        before, after = statistics.median(eager), statistics.median(compiled)
-        if after > 0.9 * before and len(compiled) < _TIMED_IF_NEAR:
-            # By turns, so that what else runs on the machine is the same for both.
-            if len(eager) <= len(compiled):
-                return self._timed(self.step, data, eager)
-            return self._timed(self._run, data, compiled)
-        self.decided = True
-        if after > before:
-            cause = f"a step took {after * 1e3:.3g} ms compiled, and {before * 1e3:.3g} ms as it is"
-            return self._stop(cause, data)
-        return self._run(data)
+        # By turns, so that what else the machine does is the same for both.
+        if len(self.eager) <= len(self.compiled):
+            return self._timed(self.step, data, self.eager)
+        result = self._timed(self._run, data, self.compiled)
+        if len(self.compiled) == _TIMED:
+            self.decided = True
+            before, after = statistics.median(self.eager), statistics.median(self.compiled)
+            if after > before:
+                self._stop(
+                    f"a step took {after * 1e3:.3g} ms compiled, and {before * 1e3:.3g} ms as it is"
+                )
+        return result
 
     def _timed(self, step, data, times):
         _wait()
@@ -113,13 +113,12 @@ class CompiledStep:
         times.append(time.perf_counter() - start)
         return result
 
-    def _stop(self, cause, data):
+    def _stop(self, cause):
         """From now on the step runs as it is."""
         self.off = True
         self.graph = None
         if not self.silent:
             warnings.warn(f"`jit_compile=True`: steps run without compilation: {cause}.")
-        return self.step(data)
 
     # --- the graph -----------------------------------------------------------------
 
@@ -182,7 +181,8 @@ class CompiledStep:
         except Exception as error:
             if not _is_compilers(error):
                 raise
-            return self._stop(_cause(error), data)
+            self._stop(_cause(error))
+            return self.step(data)
         if self.applies_apart:
             gradients, result = result
             model.optimizer.apply(gradients, facts.variables)
@@ -217,9 +217,7 @@ def _needed_guards(guards):
 
 def _shapes(data):
     """What a graph is made for: the shapes and dtypes of a batch."""
-    return tuple(
-        (t.shape, t.dtype) if isinstance(t, torch.Tensor) else type(t) for t in tree.flatten(data)
-    )
+    return tuple((getattr(t, "shape", None), getattr(t, "dtype", None)) for t in tree.flatten(data))
 
 
 def _detached(value):

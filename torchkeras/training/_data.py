@@ -12,6 +12,9 @@ from torchkeras import _checks, _dtypes, config, tree
 from torchkeras.utils import _py_dataset
 from torchkeras.utils._batch import unpack_x_y_sample_weight
 
+# Bytes of the batches that are gathered together.
+_GATHERED = 2**20
+
 
 def is_array(value):
     """Whether a value holds all samples at once: tensors, arrays, frames, lists of numbers."""
@@ -54,6 +57,10 @@ def _tensor(value, device):
         if value.dtype is torch.float64 and config.floatx() != "float64":
             value = value.to(_dtypes.torch_dtype(config.floatx()))
         return value if value.device == device else value.to(device, non_blocking=True)
+    usual = type(value) is np.ndarray and value.dtype == np.float32 and value.ndim
+    flags = value.flags if usual and config.floatx() == "float32" else None
+    if flags is not None and flags.c_contiguous and flags.writeable:
+        return torch.from_numpy(value).to(device)
     value = np.asarray(value)
     return value if _dtypes.is_text(value) else _dtypes.to_tensor(value, device=device)
 
@@ -173,13 +180,20 @@ class ArrayData:
             for start in starts:
                 yield self._pack([t[start : start + size] for t in self.flat])
             return
-        # split: one call cuts the permutation for the whole epoch
-        for index in torch.randperm(n, device=home).split(size):
+        # Rows of several small batches are gathered at once, and cut into views.
+        row = sum(t.nbytes for t in self.flat) / max(n, 1)
+        together = max(1, int(_GATHERED / (row * size + 1)))
+        for index in torch.randperm(n, device=home).split(size * together):
             if self.text:
                 rows = index.cpu().numpy()
-                yield self._pack([t[rows if _dtypes.is_text(t) else index] for t in self.flat])
-                continue
-            yield self._pack([t.index_select(0, index) for t in self.flat])
+                many = [
+                    _cut(t[rows], size) if _dtypes.is_text(t) else t[index].split(size)
+                    for t in self.flat
+                ]
+            else:
+                many = [t.index_select(0, index).split(size) for t in self.flat]
+            for tensors in zip(*many):
+                yield self._pack(tensors)
 
     def _pack(self, tensors):
         if self.pinned:
@@ -198,6 +212,11 @@ class ArrayData:
 
     def on_epoch_end(self):
         """Nothing to tidy."""
+
+
+def _cut(array, size):
+    """An array in parts of a number of rows."""
+    return [array[i : i + size] for i in range(0, len(array), size)]
 
 
 def _fits(leaves, device):

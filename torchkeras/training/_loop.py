@@ -332,7 +332,8 @@ def predict(model, source, verbose, steps, callbacks):
 
     def step(iterator):
         result = function(next(iterator))
-        outputs.append(result)
+        # Without what an activation has left on it for a loss.
+        outputs.append(tree.map_structure(_bare, result))
         return result
 
     def end(index, result):
@@ -362,6 +363,10 @@ def predict(model, source, verbose, steps, callbacks):
     finally:
         callbacks.close()
         _set_mode(model, was_training)
+
+
+def _bare(value):
+    return value.detach() if isinstance(value, torch.Tensor) else value
 
 
 def _join(parts):
