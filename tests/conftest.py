@@ -18,3 +18,4 @@ torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else 2)
 def _fresh_start():
     torchkeras.utils.clear_session(free_memory=False)
     torchkeras.utils.set_random_seed(0)
+    torchkeras.config._dtype_policy = None  # as before anybody chose one

@@ -309,13 +309,13 @@ def _dropout_mask(inputs, rate):
     """0 at a rate, else what keeps the mean: four elements from each 64 random bits.
 
     On a CPU torch draws a double for each, which takes several times as long. Here the rate
-    is one of 65,536 steps, and the scale is the one for that step.
+    is the nearest of 65,536 steps.
     """
     size = inputs.numel()
     bits = torch.empty(-(-size // 4), dtype=torch.int64).random_(-(2**63), None)
     steps = round(rate * 65536)
     kept = bits.view(torch.int16)[:size].view(inputs.shape) >= steps - 32768
-    return kept.to(inputs.dtype).mul_(65536 / (65536 - steps))
+    return kept.to(inputs.dtype).mul_(1 / (1 - rate))
 
 
 # A compiler's own random numbers are slower still.

@@ -40,11 +40,6 @@ def test_einsum_dense_refuses(equation, output_shape, input_shape, bias_axes, me
         layer.build(input_shape)
 
 
-def test_einsum_dense_refuses_what_is_not_there():
-    with pytest.raises(ValueError, match="`gptq_unpacked_column_size` is not there yet"):
-        layers.EinsumDense("ab,bc->ac", 4, gptq_unpacked_column_size=2)
-
-
 @pytest.mark.parametrize("shape", [(2, 3, 4), (2, 5)])
 def test_einsum_dense_checks_its_inputs(shape):
     layer = layers.EinsumDense("abc,cd->abd", (None, 4))

@@ -1,6 +1,7 @@
 """Models as estimators: scikit-learn's own checks, and what Keras' do."""
 
 import pickle
+import re
 
 import keras
 import numpy as np
@@ -41,7 +42,7 @@ EXPECTED = {
 }
 
 
-@parametrize_with_checks(
+checks = parametrize_with_checks(
     [
         wrappers.SKLearnClassifier(network, model_kwargs=CLASSES, fit_kwargs=WHOLE),
         wrappers.SKLearnRegressor(network, fit_kwargs=WHOLE),
@@ -51,6 +52,14 @@ EXPECTED = {
         EXPECTED if hasattr(estimator, "decision_function") else {}
     ),
 )
+
+
+def name_of(value):
+    """As scikit-learn has it, without the address of a function, which each process has anew."""
+    return re.sub("0x[0-9a-f]+", "", checks.kwargs["ids"](value))
+
+
+@pytest.mark.parametrize(*checks.args, ids=name_of)
 def test_checks_of_scikit_learn(estimator, check):
     check(estimator)
 
