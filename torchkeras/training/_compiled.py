@@ -179,10 +179,9 @@ class CompiledStep:
         try:
             result = self._call(data)
         except Exception as error:
-            if not _is_compilers(error):
-                raise
+            result = self.step(data)  # raises, too, if it is for the data
             self._stop(_cause(error))
-            return self.step(data)
+            return result
         if self.applies_apart:
             gradients, result = result
             model.optimizer.apply(gradients, facts.variables)
@@ -233,11 +232,6 @@ def _wait():
 def _compiler():
     """The path of a C++ compiler, or ``None``."""
     return next(filter(None, map(shutil.which, ("c++", "g++", "clang++", "cl"))), None)
-
-
-def _is_compilers(error):
-    """Whether an exception is the compiler's, and not one of a step that it made."""
-    return type(error).__module__.startswith(("torch._dynamo", "torch._inductor", "torch.fx"))
 
 
 def _cause(error):
