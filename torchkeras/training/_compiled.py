@@ -44,7 +44,7 @@ class CompiledStep:
         self.model = model
         self.step = step
         self.kind = kind
-        self.silent = self.waits = model.jit_compile == "auto"
+        self.silent = self.waits = model._jit_compile == "auto"
         self.spent = 0.0  # seconds, while it waits
         self.counts = {}  # shapes of a batch -> how often they came
         self.usual = 0  # how often those came that were timed, since they were

@@ -50,6 +50,7 @@ class Trainer:
     _initial_epoch: int | None = None
     run_eagerly = False
     jit_compile = False
+    _jit_compile: Any = False  # "auto", too
     steps_per_execution = 1
     train_function: Any = None
     test_function: Any = None
@@ -155,7 +156,8 @@ class Trainer:
             loss=loss,
             run_eagerly=bool(run_eagerly),
             steps_per_execution=steps_per_execution,
-            jit_compile=False if run_eagerly else jit_compile,
+            jit_compile=jit_compile is True,
+            _jit_compile=False if run_eagerly else jit_compile,
             compiled=True,
             _compile_arguments=given,
             stop_training=False,
@@ -369,7 +371,7 @@ class Trainer:
         """The function that `fit` calls with an iterator of batches, once for each execution."""
         if self.train_function is None or force:
             step = self.train_step
-            if self.jit_compile:
+            if self._jit_compile:
                 own = _is_own(self, "train_step")
                 step = _compiled.CompiledStep(self, step, "forward" if own else "train")
             self.__dict__["train_function"] = self._function_of(step)
