@@ -571,3 +571,14 @@ def test_crossentropy_of_an_activation_is_that_of_its_logits(activation, loss, t
         expected = 100.0 if loss == "binary_crossentropy" else 400.0
         assert value.item() == pytest.approx(expected)
         torch.testing.assert_close(logits.grad, torch.tensor(gradient) * 1.0)
+
+
+def test_crossentropy_of_predictions_changed_in_place_is_theirs():
+    with torch.no_grad():
+        changed = torchkeras.activations.softmax(torch.tensor([[0.0, 2.0]]))
+        changed.copy_(torch.tensor([[0.75, 0.25]]))
+        loss = losses.SparseCategoricalCrossentropy()(torch.tensor([0]), changed)
+    assert loss.item() == pytest.approx(-np.log(0.75))
+    with torch.inference_mode():
+        kept = torchkeras.activations.softmax(torch.tensor([[0.0, 2.0]]))
+        assert losses.SparseCategoricalCrossentropy()(torch.tensor([0]), kept) > 2

@@ -221,7 +221,11 @@ def _known_logits(y_pred, given, name, axis=-1):
     if given:
         return y_pred
     logits = getattr(y_pred, name, None)
-    return logits if logits is not None and axis in (-1, logits.ndim - 1) else None
+    if logits is None or axis not in (-1, logits.ndim - 1):
+        return None
+    # Not of predictions that were changed in place since.
+    unchanged = torch.compiler.is_compiling() or y_pred.is_inference() or y_pred._version == 0
+    return logits if unchanged else None
 
 
 def _labels(y_true, y_pred, axis):
